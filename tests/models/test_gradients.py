@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from grokedu.models.gradients import LOSSES, ExactGradient
+from grokedu.models.two_layer import ACTIVATIONS, TwoLayer
+from grokedu.tasks import modular_addition, random_stream
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_the_closed_form_is_autograd_to_float64_accuracy(activation: str, loss: str) -> None:
+    p, runs, kept = 7, 3, 20
+    model = TwoLayer(p, 11, activation)
+    params = model.init([random_stream(s, "init") for s in range(runs)], torch.float64)
+    pairs, labels = modular_addition(p)
+    rows = torch.stack(
+        [torch.randperm(p * p, generator=random_stream(s, "split")) for s in (0, 1, 2)]
+    )
+    rows = rows[:, :kept]
+    weights = torch.full((runs, kept), 1 / kept, dtype=torch.float64)
+    weights[1] = 0  # the second run has only ten examples; the rest pads
+    weights[1, :10] = 1 / 10
+    gradient = ExactGradient(model, pairs[rows], labels[rows], weights, loss)
+    gradient(params)  # buffers are reused: the second call must give the same
+    ours = gradient(params)
+    for run in range(runs):
+        alone = {k: v[run].clone().requires_grad_() for k, v in params.items()}
+        used = rows[run, : 10 if run == 1 else kept]
+        logits = model.apply(alone, pairs[used])
+        if loss == "cross_entropy":
+            value = F.cross_entropy(logits, labels[used])
+        else:
+            value = F.mse_loss(logits, F.one_hot(labels[used], p).double())
+        value.backward()
+        for name, weight in alone.items():
+            torch.testing.assert_close(ours[name][run], weight.grad, rtol=1e-12, atol=1e-14)
+
+
+def test_an_unknown_loss_is_refused() -> None:
+    with pytest.raises(ValueError, match="wanted one of cross_entropy, mse"):
+        ExactGradient(
+            TwoLayer(3, 2),
+            torch.zeros(1, 1, 2, dtype=torch.int64),
+            torch.zeros(1, 1, dtype=torch.int64),
+            torch.ones(1, 1),
+            "hinge",
+        )
