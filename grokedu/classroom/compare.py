@@ -1,0 +1,196 @@
+"""Comparing what came back with what was wanted, and saying how they differ.
+
+Type first, then shape, dtype and values, so that a learner is told the first thing that is off.
+Tolerances are rounding-error bounds: with n rounded operations behind a number, two correct
+programs may differ by about n·eps·(magnitude), whatever order they work in (Higham, *Accuracy and
+Stability of Numerical Algorithms*, section 3.1). They never come from the spread of the results.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_EXACT = (bool, str, Fraction, type(None), torch.Generator)
+
+
+def difference(got: Any, want: Any, operations: int = 1000, path: str = "the result") -> str:
+    """How ``got`` differs from ``want``; the empty string when it does not.
+
+    Numbers may come as Python numbers, NumPy scalars or tensors with one element and no
+    dimensions; lists and tuples stand for each other; floating-point widths may differ (the coarser
+    one sets the tolerance).
+
+    Args:
+        operations: rounded floating-point operations behind one number of the result.
+
+    >>> difference(2.0, 2.0)
+    ''
+    >>> difference(None, 2.0)
+    'the result is None: did you forget a `return`?'
+    >>> difference(torch.zeros(2, 3), torch.zeros(3, 2))
+    'the result has shape (2, 3), wanted shape (3, 2)'
+    """
+    if got is None and want is not None:
+        return f"{path} is None: did you forget a `return`?"
+    if isinstance(want, dict):
+        return _dicts(got, want, operations, path)
+    if isinstance(want, (list, tuple)):
+        return _sequences(got, want, operations, path)
+    if _is_number(want) and _is_number(got):
+        return _numbers(got, want, operations, path)
+    if isinstance(want, Tensor):
+        if isinstance(got, Tensor):
+            return _tensors(got, want, operations, path)
+        return f"{path} is {_a(got)}, wanted a tensor of {_shape(want.shape)}"
+    if isinstance(want, np.ndarray):
+        if isinstance(got, np.ndarray):
+            return _tensors(torch.from_numpy(got), torch.from_numpy(want), operations, path)
+        return f"{path} is {_a(got)}, wanted a NumPy array of shape {want.shape}"
+    if isinstance(want, _EXACT) and type(got) is type(want):
+        same = isinstance(want, torch.Generator) or got == want
+        return "" if same else f"{path} is {describe(got)}, wanted {describe(want)}"
+    return f"{path} is {_a(got)}, wanted {_a(want)}"
+
+
+def describe(value: Any, limit: int = 160) -> str:
+    """A value in a few words: small ones whole, large ones by kind, dtype and shape.
+
+    >>> describe(torch.tensor([1, 2]))
+    'tensor([1, 2])'
+    >>> describe(torch.zeros(30, 4))
+    'a float32 tensor of shape (30, 4)'
+    """
+    if isinstance(value, Tensor) and value.numel() > 12:
+        return f"a {str(value.dtype)[6:]} tensor of shape {tuple(value.shape)}"
+    if isinstance(value, np.ndarray) and value.size > 12:
+        return f"a {value.dtype} array of shape {value.shape}"
+    if isinstance(value, (Tensor, np.ndarray)):
+        entries = describe(value.tolist(), limit)
+        return entries if value.ndim == 0 else f"{type(value).__name__.lower()}({entries})"
+    if isinstance(value, torch.Generator):
+        return f"torch.Generator().manual_seed({value.initial_seed()})"
+    if isinstance(value, float):
+        text = f"{value:.6g}"
+        return text if set(text) - set("-0123456789") else text + ".0"
+    if isinstance(value, dict):
+        text = "{" + ", ".join(f"{k!r}: {describe(v)}" for k, v in value.items()) + "}"
+    elif isinstance(value, (list, tuple)):
+        left, right = "[]" if isinstance(value, list) else "()"
+        text = left + ", ".join(describe(entry) for entry in value[:20]) + right
+    else:
+        text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _a(value: Any) -> str:
+    """A value's kind with its article."""
+    kinds = {Tensor: "a tensor", np.ndarray: "a NumPy array", float: "a float", int: "an int"}
+    for kind, words in kinds.items():
+        if type(value) is kind and kind in (Tensor, np.ndarray):
+            return f"{words} of shape {tuple(value.shape)}"
+        if type(value) is kind:
+            return f"{words} ({describe(value)})"
+    return {dict: "a dict", str: "a string", list: "a list", tuple: "a tuple"}.get(
+        type(value), f"a {type(value).__name__}" if value is not None else "None"
+    )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (Tensor, np.ndarray)):
+        return value.ndim == 0
+    return isinstance(value, (int, float, complex)) and not isinstance(value, bool)
+
+
+def _dicts(got: Any, want: dict[Any, Any], operations: int, path: str) -> str:
+    if not isinstance(got, dict):
+        return f"{path} is {_a(got)}, wanted a dict with keys {list(want)}"
+    if set(got) != set(want):
+        return f"{path} has keys {list(got)}, wanted {list(want)}"
+    for key, entry in want.items():
+        if found := difference(got[key], entry, operations, f"{path}[{key!r}]"):
+            return found
+    return ""
+
+
+def _sequences(got: Any, want: list[Any] | tuple[Any, ...], operations: int, path: str) -> str:
+    if not isinstance(got, (list, tuple)):
+        return f"{path} is {_a(got)}, wanted {_a(want)} of {len(want)}"
+    if len(got) != len(want):
+        return f"{path} has {len(got)} parts, wanted {len(want)}"
+    for index, entry in enumerate(want):
+        if found := difference(got[index], entry, operations, f"{path}[{index}]"):
+            return found
+    return ""
+
+
+def _numbers(got: Any, want: Any, operations: int, path: str) -> str:
+    left, right = (x.item() if isinstance(x, (Tensor, np.ndarray)) else x for x in (got, want))
+    if isinstance(left, bool) != isinstance(right, bool):
+        return f"{path} is {left}, wanted {describe(right)}"
+    if left == right or (left != left and right != right):
+        return ""
+    if left != left:
+        return f"{path} is nan, wanted {describe(right)}"
+    eps = max(_eps(got), _eps(want))
+    if right == right and abs(left - right) <= operations * eps * max(1.0, abs(right)):
+        return ""
+    return f"{path} is {_apart(left, right)}"
+
+
+def _apart(got: Any, want: Any) -> str:
+    """Both values, with all their digits where a few would look the same."""
+    short = describe(got), describe(want)
+    left, right = short if short[0] != short[1] else (repr(got), repr(want))
+    return f"{left}, wanted {right}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"shape {tuple(shape)}" + (" (a scalar)" if not shape else "")
+
+
+def _eps(value: Any) -> float:
+    if isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex()):
+        return torch.finfo(value.dtype).eps
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
+        return float(np.finfo(value.dtype).eps)
+    return 0.0 if isinstance(value, int) else math.ulp(1.0)
+
+
+def _kind(tensor: Tensor) -> str:
+    if tensor.dtype == torch.bool:
+        return "boolean"
+    if tensor.is_complex():
+        return "complex"
+    return "floating-point" if tensor.is_floating_point() else "integer"
+
+
+def _tensors(got: Tensor, want: Tensor, operations: int, path: str) -> str:
+    if got.shape != want.shape:
+        return f"{path} has {_shape(got.shape)}, wanted {_shape(want.shape)}"
+    if _kind(got) != _kind(want):
+        return f"{path} has dtype {got.dtype} ({_kind(got)}), wanted a {_kind(want)} one"
+    if got.dtype.itemsize == 1 and want.is_floating_point():
+        return f"{path} has dtype {got.dtype}, too coarse to compare"
+    left, right = got.detach(), want.detach()
+    if _kind(want) in ("boolean", "integer"):
+        wrong = left.to(torch.int64) != right.to(torch.int64)
+    else:
+        wide = torch.complex128 if want.is_complex() else torch.float64
+        eps = max(torch.finfo(got.dtype).eps, torch.finfo(want.dtype).eps)
+        left, right = left.to(wide), right.to(wide)
+        finite = right[torch.isfinite(right)].abs()
+        largest = max(1.0, finite.max().item() if finite.numel() else 0.0)
+        close = (left - right).abs() <= operations * eps * largest
+        wrong = ~(close | (left == right) | (torch.isnan(left) & torch.isnan(right)))
+    if not bool(wrong.any()):
+        return ""
+    where = tuple(int(i) for i in wrong.nonzero()[0])
+    index = "".join(f"[{i}]" for i in where)
+    share = "" if wrong.numel() == 1 else f" ({int(wrong.sum())} of {wrong.numel()} entries differ)"
+    return f"{path}{index} is {_apart(got[where].item(), want[where].item())}{share}"

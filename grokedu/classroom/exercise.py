@@ -1,0 +1,166 @@
+"""What an exercise is: a reference, the cases that try it, known misconceptions, hints and points.
+
+A lesson's module makes one from a reference, most often a function of the library, and then hangs
+cases and misconceptions on it:
+
+    accuracy = lesson.exercise(
+        points={"one batch": 1, "many runs": 1},
+        hints=("...", "...", "..."),
+        why="Accuracy is what everybody plots first.",
+    )(measures.accuracy)
+
+    @accuracy.cases
+    def _(seed, level):
+        yield Case("two of three right", "one batch", (logits, labels))
+
+    @accuracy.misconception("You compared the largest logit itself with the label.")
+    def takes_the_value(logits, labels):
+        return (logits.max(-1).values == labels).float().mean(-1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from grokedu.classroom.call import Reply, Request, local
+from grokedu.classroom.compare import describe, difference
+
+LEVELS = ("visible", "grading")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call to try: a name learners can read, the group whose points it decides, the arguments.
+
+    Attributes:
+        probe: the name of the probe that drives the answer; None for a plain call.
+        shown: the inputs as the verdict shows them; made from the arguments when left out.
+    """
+
+    name: str
+    group: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    probe: str | None = None
+    shown: str = ""
+
+    def inputs(self) -> str:
+        """The arguments in a few words."""
+        if self.shown:
+            return self.shown
+        parts = [describe(value) for value in self.args]
+        return ", ".join(parts + [f"{key}={describe(v)}" for key, v in self.kwargs.items()])
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A plausible wrong answer and what to say to someone who gives it."""
+
+    name: str
+    message: str
+    answer: Callable[..., Any]
+
+
+Cases = Callable[[int, str], Iterable[Case]]
+Judge = Callable[[Case, Any], str]
+
+
+@dataclass(eq=False)
+class Exercise:
+    """One exercise of a lesson.
+
+    Attributes:
+        reference: a right answer. Its name is the exercise's id and the name of the learner's
+            function, for good; its docstring is the exercise's statement.
+        points: the weight of each group of cases; a group earns it when all its cases pass.
+        hints: three, each saying more than the last.
+        operations: rounded operations behind one number of the result, for the tolerance.
+        judge: says what is wrong with a result, or ""; for answers that are right by a property
+            and not by equality with the reference.
+        mutates: whether the answer is meant to change its arguments.
+        false_refusal: how likely a right answer is refused (at most 1e-6), for random answers.
+        version: raised when the check changes; recorded with each score.
+    """
+
+    reference: Callable[..., Any]
+    points: Mapping[str, float]
+    hints: tuple[str, str, str]
+    why: str = ""
+    minutes: int = 10
+    difficulty: int = 1
+    operations: int = 1000
+    judge: Judge | None = None
+    mutates: bool = False
+    false_refusal: float = 0.0
+    version: int = 1
+    seconds: float = 5.0
+    misconceptions: list[Misconception] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.id: str = self.reference.__name__
+        if len(self.hints) != 3 or not all(self.hints):
+            raise ValueError(f"exercise {self.id!r} has {len(self.hints)} hints; it needs three")
+        if not 0.0 <= self.false_refusal <= 1e-6:
+            raise ValueError(f"exercise {self.id!r} may refuse right answers too often")
+
+    @property
+    def max_points(self) -> float:
+        """The points of all groups together."""
+        return sum(self.points.values())
+
+    def cases(self, make: Cases) -> Cases:
+        """Decorate the function that makes the cases from a seed and a level.
+
+        The level is "visible" or "grading"; grading changes seeds and sizes, never requirements.
+        """
+        self.make_cases = make
+        return make
+
+    def misconception(self, message: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorate a plausible wrong answer with what to say to someone who gives it."""
+
+        def keep(answer: Callable[..., Any]) -> Callable[..., Any]:
+            self.misconceptions.append(Misconception(answer.__name__, message, answer))
+            return answer
+
+        return keep
+
+    def request(self, case: Case) -> Request:
+        """The call that a case makes."""
+        return Request(self.id, case.args, case.kwargs, case.probe, self.seconds)
+
+    def replies(self, answer: Any, cases: Iterable[Case]) -> list[Reply]:
+        """What an answer of this process replies to each case."""
+        call = local({self.id: answer})
+        return [call(self.request(case)) for case in cases]
+
+    def fault(self, case: Case, reply: Reply, expected: Reply) -> str:
+        """What is wrong with a reply to a case; empty when nothing is.
+
+        The status comes first, then whether inputs were changed, then the value.
+        """
+        if reply.status == "crashed" and reply.crash:
+            return f"it raised {reply.crash.type}: {reply.crash.message}".rstrip(": ")
+        if reply.status == "timed out":
+            return f"it was still running after {self.seconds:g} s, and was stopped"
+        if reply.status == "not data":
+            return f"what it returned could not be read: {reply.reason}"
+        if reply.status != "returned":
+            return f"it was {reply.status}"
+        if not self.mutates and (found := self._changed(case, reply)):
+            return found
+        if self.judge is not None:
+            return self.judge(case, reply.result)
+        return difference(reply.result, expected.result, self.operations)
+
+    @staticmethod
+    def _changed(case: Case, reply: Reply) -> str:
+        for index, (after, before) in enumerate(zip(reply.args, case.args, strict=False)):
+            if difference(after, before, 0):
+                return f"it changed its argument number {index + 1} in place: work on a copy"
+        for name, before in case.kwargs.items():
+            if difference(reply.kwargs.get(name), before, 0):
+                return f"it changed its argument `{name}` in place: work on a copy"
+        return ""

@@ -1,0 +1,154 @@
+"""Running someone else's function: a time limit, silence, and a crash told by its own line."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import linecache
+import logging
+import os
+import sys
+import sysconfig
+import threading
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+KEPT_OUTPUT = 2000
+
+
+class TimeLimit(BaseException):
+    """Raised inside a function that ran past its limit; not an Exception, so rarely caught."""
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Where and how a function failed: the last line of its author's own code."""
+
+    type: str
+    message: str
+    function: str = ""
+    line: int = 0
+    text: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """As a plain dictionary, to send."""
+        return asdict(self)
+
+
+def call_within(seconds: float, function: Callable[[], Any]) -> Any:
+    """Call ``function()``, and interrupt it with `TimeLimit` once ``seconds`` have passed.
+
+    Works in any thread and on any system, because the interpreter itself raises the interruption
+    between two bytecodes. It is raised again every tenth of a second, so that a function which
+    swallows it once does not get away. Code that never returns to the interpreter (a long call
+    into C) is interrupted only when it comes back.
+
+    >>> call_within(5.0, lambda: 1 + 1)
+    2
+    """
+    thread = ctypes.c_ulong(threading.get_ident())
+    raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    lock, finished = threading.Lock(), threading.Event()
+
+    def watch() -> None:
+        wait = seconds
+        while not finished.wait(wait):
+            with lock:
+                if not finished.is_set():
+                    raise_in_thread(thread, ctypes.py_object(TimeLimit))
+            wait = 0.1
+
+    def stop() -> None:
+        finished.set()
+        with lock:
+            raise_in_thread(thread, None)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        try:
+            return function()
+        finally:
+            stop()
+    except TimeLimit:
+        stop()
+        raise
+
+
+class _Kept(io.StringIO):
+    """Keeps the first characters written and drops the rest."""
+
+    def write(self, text: str) -> int:
+        super().write(text[: max(0, KEPT_OUTPUT - self.tell())])
+        return len(text)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[io.StringIO]:
+    """Silence warnings, logging and stderr, C code's too; yields the start of what is printed."""
+    printed = _Kept()
+    disabled = logging.root.manager.disable
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stack.enter_context(_descriptor_closed(2))
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        stack.enter_context(contextlib.redirect_stderr(_Kept()))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield printed
+        finally:
+            logging.disable(disabled)
+
+
+@contextlib.contextmanager
+def _descriptor_closed(descriptor: int) -> Iterator[None]:
+    """Point a file descriptor at nothing for a while."""
+    saved = os.dup(descriptor)
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, descriptor)
+        os.close(nothing)
+        yield
+    finally:
+        os.dup2(saved, descriptor)
+        os.close(saved)
+
+
+def crash_report(error: BaseException) -> Crash:
+    """Tell an exception by the last line of code that its author wrote.
+
+    Frames of the standard library, of installed packages and of this package are skipped.
+    """
+    message = str(error) if isinstance(error, Exception) else ""
+    found: types.TracebackType | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        if not _is_installed(trace.tb_frame.f_code.co_filename):
+            found = trace
+        trace = trace.tb_next
+    if found is None:
+        return Crash(type(error).__name__, message[:500])
+    code = found.tb_frame.f_code
+    text = linecache.getline(code.co_filename, found.tb_lineno).strip()
+    return Crash(type(error).__name__, message[:500], code.co_name, found.tb_lineno, text[:200])
+
+
+_PACKAGE = str(Path(__file__).parents[1])
+_INSTALLED = (
+    _PACKAGE,
+    sysconfig.get_paths()["stdlib"],
+    sysconfig.get_paths()["purelib"],
+    sysconfig.get_paths()["platlib"],
+    sys.prefix + os.sep + "lib",
+)
+
+
+def _is_installed(filename: str) -> bool:
+    return filename.startswith(_INSTALLED) or filename.startswith("<frozen")

@@ -1,0 +1,131 @@
+"""Probes: how answers that are not plain functions are driven, beside the learner's code.
+
+Optimizers, modules and gradients do not cross the wire as data. A probe is a named function that
+takes the learner's object and plain data, drives the object, and returns a trace of plain data.
+The trace is judged like any other reply: nothing in it is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Probe = Callable[..., Any]
+PROBES: dict[str, Probe] = {}
+
+
+def probe(function: Probe) -> Probe:
+    """Register a probe under its function's name.
+
+    Raises:
+        ValueError: another probe has that name.
+    """
+    if PROBES.setdefault(function.__name__, function) is not function:
+        raise ValueError(f"there is a probe named {function.__name__!r} already")
+    return function
+
+
+def drive(name: str | None, answer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call ``answer`` on the arguments, through the probe of that name if one is given.
+
+    Raises:
+        ValueError: no probe has that name.
+
+    >>> drive(None, lambda x: x + 1, (1,), {})
+    2
+    """
+    if name is None:
+        return answer(*args, **kwargs)
+    if name not in PROBES:
+        raise ValueError(f"no probe is named {name!r}; there are: {', '.join(sorted(PROBES))}")
+    return PROBES[name](answer, *args, **kwargs)
+
+
+def _leaves(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value] if value.is_floating_point() else []
+    if isinstance(value, dict):
+        return [leaf for entry in value.values() for leaf in _leaves(entry)]
+    if isinstance(value, (list, tuple)):
+        return [leaf for entry in value for leaf in _leaves(entry)]
+    return []
+
+
+@probe
+def gradients(answer: Callable[..., Tensor], *args: Any) -> dict[str, Any]:
+    """The result of ``answer(*args)`` and its gradient for every floating-point tensor in ``args``.
+
+    A result that is not a scalar is summed first. Tensors without influence get a gradient of None.
+
+    >>> trace = gradients(lambda x: (x**2).sum(), torch.tensor([3.0]))
+    >>> trace["gradients"]
+    [tensor([6.])]
+    """
+    leaves = [leaf.requires_grad_() for leaf in _leaves(args)]
+    result = answer(*args)
+    slopes = torch.autograd.grad(result.sum(), leaves, allow_unused=True)
+    return {"result": result.detach(), "gradients": list(slopes)}
+
+
+@probe
+def optimizer(
+    answer: Callable[..., Any],
+    params: Sequence[Tensor],
+    gradients: Sequence[Sequence[Tensor]],
+    options: Mapping[str, Any],
+) -> list[list[Tensor]]:
+    """Build ``answer(params, **options)``, set each row of gradients in turn, and step.
+
+    Returns the parameters after each step, a list for each row.
+    """
+    leaves = [torch.nn.Parameter(value) for value in params]
+    made = answer(leaves, **options)
+    states = []
+    for row in gradients:
+        for leaf, slope in zip(leaves, row, strict=True):
+            leaf.grad = slope.clone()
+        made.step()
+        states.append([leaf.detach().clone() for leaf in leaves])
+    return states
+
+
+@probe
+def module(
+    answer: Callable[..., torch.nn.Module],
+    options: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    inputs: Sequence[Any],
+) -> dict[str, Any]:
+    """Build ``answer(**options)``, load ``state`` by name, and call it on ``inputs``.
+
+    Returns the output and the gradient of its sum for each parameter, by name.
+    """
+    made = answer(**options)
+    made.load_state_dict(dict(state))
+    output = made(*inputs)
+    output.sum().backward()
+    slopes = {name: value.grad for name, value in made.named_parameters()}
+    return {"output": output.detach(), "gradients": slopes}
+
+
+@probe
+def training_step(
+    answer: Callable[..., Any],
+    params: Mapping[str, Tensor],
+    batches: Sequence[Sequence[Tensor]],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Call ``answer(params, optimizer, *batch)`` for each batch, with a real AdamW on ``params``.
+
+    Returns what each call returned and the parameters at the end.
+    """
+    leaves = {name: value.requires_grad_() for name, value in params.items()}
+    adamw = torch.optim.AdamW(leaves.values(), **options)
+    returned = [answer(leaves, adamw, *batch) for batch in batches]
+    return {
+        "returned": [value.detach() if isinstance(value, Tensor) else value for value in returned],
+        "params": {name: value.detach() for name, value in leaves.items()},
+    }

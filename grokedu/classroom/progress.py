@@ -1,0 +1,119 @@
+"""A learner's points, kept in the user's data folder: one small file an entry, each written whole.
+
+The folder is ``$GROKEDU_HOME``, or the system's place for a user's data. Binder and Colab forget it
+with the machine, so all of it can be saved to one file and restored from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+FORMAT = "grokedu-progress-1"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+def home() -> Path:
+    """The folder in which progress is kept."""
+    given = os.environ.get("GROKEDU_HOME")
+    return Path(given) if given else user_data_path("grokedu", appauthor=False)
+
+
+def read(lesson: str, entry: str) -> dict[str, Any]:
+    """One entry of one lesson; empty when there is none or its file cannot be read."""
+    try:
+        data = json.loads(_file(lesson, entry).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def write(lesson: str, entry: str, data: dict[str, Any]) -> None:
+    """Keep one entry of one lesson. Where the folder cannot be written, nothing is kept."""
+    path = _file(lesson, entry)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+    except OSError:
+        return
+
+
+def forget(lesson: str, entry: str) -> None:
+    """Remove one entry of one lesson."""
+    _file(lesson, entry).unlink(missing_ok=True)
+
+
+def everything() -> dict[str, dict[str, dict[str, Any]]]:
+    """All entries, by lesson and name."""
+    folder = home() / "progress"
+    lessons: dict[str, dict[str, dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*/*.json")):
+        if data := read(path.parent.name, path.stem):
+            lessons.setdefault(path.parent.name, {})[path.stem] = data
+    return lessons
+
+
+def save_to(file: str | Path) -> Path:
+    """Write all progress to one file, and return its path."""
+    path = Path(file)
+    content = {"format": FORMAT, "lessons": everything()}
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def restore_from(file: str | Path) -> int:
+    """Read progress from a file made by `save_to`; where both know an exercise, more points stay.
+
+    Returns the number of entries taken.
+
+    Raises:
+        ValueError: the file is not one that `save_to` writes.
+    """
+    path = Path(file)
+    wanted = f"wanted a file made by `grokedu progress --save FILE` ({FORMAT})"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        lessons = content["lessons"]
+        if content["format"] != FORMAT:
+            raise KeyError("format")
+        rows = [(les, ent, data) for les, rows in lessons.items() for ent, data in rows.items()]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path} does not hold saved progress; {wanted}") from None
+    taken = 0
+    for lesson, entry, data in rows:
+        if not (_NAME.fullmatch(lesson) and _NAME.fullmatch(entry) and isinstance(data, dict)):
+            raise ValueError(f"{path} holds an entry named {lesson!r}/{entry!r}; {wanted}")
+        if _points(data) >= _points(read(lesson, entry)):
+            write(lesson, entry, data)
+            taken += 1
+    return taken
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _points(data: dict[str, Any]) -> float:
+    points = data.get("points", 0.0)
+    return float(points) if isinstance(points, (int, float)) else 0.0
+
+
+def _file(lesson: str, entry: str) -> Path:
+    for name in (lesson, entry):
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not a name for progress: {name!r}")
+    return home() / "progress" / lesson / f"{entry}.json"

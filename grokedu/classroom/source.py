@@ -1,0 +1,119 @@
+"""The learner's cell and its model answer, lifted from the source of a reference.
+
+The library's own functions are the references, so what learners are asked to write is what the
+library runs. The signature and docstring stay in the stub; each body stands between nbgrader's
+solution marks, for nbgrader to strip.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+
+_Definition = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def solution(reference: Callable[..., Any]) -> str:
+    """The reference's source with each function body between the solution marks.
+
+    >>> def double(x):
+    ...     '''Twice x.'''
+    ...     return 2 * x
+    >>> print(mark("def double(x):\\n    '''Twice x.'''\\n    return 2 * x"))
+    def double(x):
+        '''Twice x.'''
+        ### BEGIN SOLUTION
+        return 2 * x
+        ### END SOLUTION
+    """
+    return mark(_undecorated(textwrap.dedent(inspect.getsource(reference)).rstrip()))
+
+
+def stub(reference: Callable[..., Any]) -> str:
+    """The reference's source with each function body replaced by what the learner starts from."""
+    lines: list[str] = []
+    inside = False
+    for line in solution(reference).split("\n"):
+        if line.strip() == BEGIN:
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [indent + text for text in STUB]
+        inside = (inside or line.strip() == BEGIN) and line.strip() != END
+        if not inside and line.strip() != END:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def mark(source: str) -> str:
+    """Put the solution marks around the body of every outermost function of some source."""
+    tree = ast.parse(source)
+    lines = source.split("\n")
+    for node in reversed(list(_functions(tree))):
+        body = node.body
+        if ast.get_docstring(node, clean=False) is not None and len(body) > 1:
+            body = body[1:]
+        first, last = body[0].lineno - 1, node.end_lineno or len(lines)
+        while lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        indent = " " * body[0].col_offset
+        lines[last:last] = [indent + END]
+        lines[first:first] = [indent + BEGIN]
+    return "\n".join(lines)
+
+
+def _undecorated(source: str) -> str:
+    definition = ast.parse(source).body[0]
+    return "\n".join(source.split("\n")[definition.lineno - 1 :])
+
+
+def names_bound(source: str) -> set[str]:
+    """The names that some code binds at its top level: imports, assignments, definitions, loops."""
+    found: set[str] = set()
+    for node in _outside_functions(ast.parse(source)):
+        if isinstance(node, (*_Definition, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def names_needed(source: str) -> set[str]:
+    """The names that some code reads from outside itself, built-in ones left out."""
+    import symtable
+
+    needed: set[str] = set()
+    tables = [symtable.symtable(source, "<cell>", "exec")]
+    while tables:
+        table = tables.pop()
+        top = table.get_type() == "module"
+        needed |= {
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_referenced() and (symbol.is_global() or (top and not symbol.is_assigned()))
+        }
+        tables += table.get_children()
+    needed -= names_bound(source)
+    return {name for name in needed if not hasattr(builtins, name) and not name.startswith("__")}
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in tree.body:
+        if isinstance(node, _Definition):
+            yield node
+        elif isinstance(node, ast.ClassDef):
+            yield from (entry for entry in node.body if isinstance(entry, _Definition))
+
+
+def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if not isinstance(node, (*_Definition, ast.ClassDef, ast.Lambda)):
+            yield from _outside_functions(node)

@@ -1,0 +1,207 @@
+"""The wire: plain data as bytes, never pickle.
+
+A message is an 8-byte little-endian header length, a JSON header and a safetensors payload. The
+header holds the tree of values; tensors and arrays stand in it as a name in the payload. Nothing is
+allocated before the sizes have been checked, so a message from a hostile process can be refused
+but can do nothing else.
+
+Crosses: None, bool, int, float, complex, str, list, tuple, dict, Fraction, CPU tensors (dtype and
+``requires_grad`` kept), NumPy arrays and scalars, and ``torch.Generator`` (as its seed).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_payload
+from safetensors.torch import save as save_payload
+from torch import Tensor
+
+MAX_BYTES = 64 * 2**20
+MAX_DEPTH = 32
+_LENGTH = 8
+
+
+class WireError(ValueError):
+    """A value that cannot cross, or bytes that are not a message."""
+
+
+def encode(value: object) -> bytes:
+    """Turn plain data into a message.
+
+    Raises:
+        WireError: the value, or something inside it, is of a kind that does not cross, is nested
+            deeper than 32 levels, or is larger than 64 MB.
+
+    >>> decode(encode({"x": (1, 2.5, None)}))
+    {'x': (1, 2.5, None)}
+    """
+    writer = _Writer()
+    header = json.dumps(writer.node(value, 0), separators=(",", ":")).encode()
+    if len(header) + writer.size > MAX_BYTES:
+        raise WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
+    return len(header).to_bytes(_LENGTH, "little") + header + save_payload(writer.tensors)
+
+
+def decode(message: bytes) -> Any:
+    """Turn a message back into the value that was encoded.
+
+    Raises:
+        WireError: the bytes are too many, truncated, malformed or nested deeper than 32 levels.
+    """
+    if not _LENGTH <= len(message) <= 2 * MAX_BYTES:
+        raise WireError(f"not a message: {len(message)} bytes")
+    length = int.from_bytes(message[:_LENGTH], "little")
+    if length > min(MAX_BYTES, len(message) - _LENGTH):
+        raise WireError("not a message: its header is longer than the message")
+    body = message[_LENGTH + length :]
+    try:
+        tree = json.loads(message[_LENGTH : _LENGTH + length], parse_constant=_refuse_constant)
+        tensors = load_payload(body)
+    except (ValueError, RecursionError, SafetensorError, KeyError, TypeError) as error:
+        raise WireError(f"not a message: {type(error).__name__}") from None
+    return _Reader(tensors).value(tree, 0)
+
+
+def _refuse_constant(name: str) -> float:
+    raise WireError(f"a bare {name} in the header")
+
+
+class _Writer:
+    """Collects the tensors of a value while its header tree is built."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.size = 0
+
+    def node(self, value: object, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise WireError(f"nested more than {MAX_DEPTH} levels deep")
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        if isinstance(value, (np.ndarray, np.generic)):
+            return {"array": self._store(_from_numpy(np.asarray(value)))}
+        if isinstance(value, Tensor):
+            return {"tensor": self._store(value), "requires_grad": value.requires_grad}
+        if isinstance(value, int):
+            if value.bit_length() > 4096:
+                raise WireError(f"an integer of {value.bit_length()} bits")
+            return int(value)
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else {"float": repr(float(value))}
+        if isinstance(value, complex):
+            return {"complex": [self.node(value.real, depth), self.node(value.imag, depth)]}
+        if isinstance(value, Fraction):
+            parts = value.numerator, value.denominator
+            return {"fraction": [self.node(part, depth) for part in parts]}
+        if isinstance(value, torch.Generator):
+            return {"generator": value.initial_seed()}
+        if isinstance(value, dict):
+            pairs = [
+                [self.node(key, depth + 1), self.node(entry, depth + 1)]
+                for key, entry in dict.items(value)
+            ]
+            return {"dict": pairs}
+        if isinstance(value, (list, tuple)):
+            kind: type = list if isinstance(value, list) else tuple
+            return {kind.__name__: [self.node(e, depth + 1) for e in kind.__iter__(value)]}
+        raise WireError(f"a {type(value).__name__} is not plain data")
+
+    def _store(self, tensor: Tensor) -> str:
+        if tensor.device.type != "cpu":
+            raise WireError(f"a tensor on {tensor.device}: bring it to the CPU with .cpu()")
+        if tensor.layout != torch.strided or tensor.is_quantized:
+            raise WireError(f"a tensor of layout {tensor.layout}: make it dense")
+        self.size += tensor.numel() * tensor.element_size()
+        if self.size > MAX_BYTES:
+            raise WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
+        name = str(len(self.tensors))
+        plain = tensor.detach().resolve_conj().resolve_neg()
+        if plain.is_complex():
+            name += ":complex"
+            plain = torch.view_as_real(plain.contiguous())
+        self.tensors[name] = plain.contiguous().clone()
+        return name
+
+
+class _Reader:
+    """Builds a value from its header tree, believing nothing about it."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        self.tensors = tensors
+
+    def value(self, node: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise WireError(f"nested more than {MAX_DEPTH} levels deep")
+        if node is None or isinstance(node, (bool, int, float, str)):
+            return node
+        if not isinstance(node, dict) or not node:
+            raise WireError("an unknown node in the header")
+        kind, content = next(iter(node.items()))
+        if kind in ("tensor", "array"):
+            return self._tensor(node, kind, content)
+        if kind == "float" and content in ("nan", "inf", "-inf"):
+            return float(content)
+        if kind == "generator" and type(content) is int and -(2**63) <= content < 2**64:
+            return torch.Generator().manual_seed(content)
+        if kind in ("list", "tuple", "dict", "complex", "fraction") and isinstance(content, list):
+            return self._container(kind, content, depth)
+        raise WireError(f"an unknown node in the header: {str(kind)[:20]!r}")
+
+    def _container(self, kind: str, content: list[Any], depth: int) -> Any:
+        if kind == "dict":
+            if not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
+                raise WireError("a dict whose entries are not pairs")
+            pairs = [
+                (self.value(key, depth + 1), self.value(entry, depth + 1)) for key, entry in content
+            ]
+            try:
+                return dict(pairs)
+            except TypeError:
+                raise WireError("a dict key that cannot be hashed") from None
+        entries = [self.value(entry, depth + (kind in ("list", "tuple"))) for entry in content]
+        if kind == "list":
+            return entries
+        if kind == "tuple":
+            return tuple(entries)
+        if len(entries) != 2:
+            raise WireError(f"a {kind} of {len(entries)} parts")
+        if kind == "complex" and all(type(part) in (int, float) for part in entries):
+            return complex(*entries)
+        if kind == "fraction" and all(type(part) is int for part in entries) and entries[1]:
+            return Fraction(*entries)
+        raise WireError(f"a {kind} of the wrong parts")
+
+    def _tensor(self, node: dict[str, Any], kind: str, name: object) -> Tensor | np.ndarray:
+        if not isinstance(name, str) or name not in self.tensors:
+            raise WireError("a tensor that is not in the payload")
+        tensor = self.tensors[name]
+        if name.endswith(":complex"):
+            if not tensor.is_floating_point() or tensor.shape[-1:] != (2,):
+                raise WireError("a complex tensor without real and imaginary parts")
+            tensor = torch.view_as_complex(tensor)
+        if kind == "array":
+            try:
+                return np.asarray(tensor.numpy())
+            except TypeError:
+                raise WireError(f"an array of {tensor.dtype}") from None
+        if node.get("requires_grad") is True and (
+            tensor.is_floating_point() or tensor.is_complex()
+        ):
+            tensor = tensor.requires_grad_()
+        return tensor
+
+
+def _from_numpy(array: np.ndarray) -> Tensor:
+    if array.size * array.itemsize > MAX_BYTES:
+        raise WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
+    try:
+        return torch.from_numpy(np.array(array, order="C"))
+    except TypeError:
+        raise WireError(f"a NumPy array of dtype {array.dtype}") from None
