@@ -90,15 +90,16 @@ def describe(value: Any, limit: int = 160) -> str:
 
 def _a(value: Any) -> str:
     """A value's kind with its article."""
-    kinds = {Tensor: "a tensor", np.ndarray: "a NumPy array", float: "a float", int: "an int"}
-    for kind, words in kinds.items():
-        if type(value) is kind and kind in (Tensor, np.ndarray):
-            return f"{words} of shape {tuple(value.shape)}"
-        if type(value) is kind:
-            return f"{words} ({describe(value)})"
-    return {dict: "a dict", str: "a string", list: "a list", tuple: "a tuple"}.get(
-        type(value), f"a {type(value).__name__}" if value is not None else "None"
-    )
+    if isinstance(value, Tensor):
+        return f"a tensor of {_shape(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"a NumPy array of {_shape(value.shape)}"
+    if isinstance(value, (bool, int, float)):
+        return describe(value)
+    if value is None:
+        return "None"
+    kind = type(value).__name__
+    return f"a {kind}" if kind != "str" else "a string"
 
 
 def _is_number(value: Any) -> bool:

@@ -108,9 +108,10 @@ class _Writer:
                 for key, entry in dict.items(value)
             ]
             return {"dict": pairs}
-        if isinstance(value, (list, tuple)):
-            kind: type = list if isinstance(value, list) else tuple
-            return {kind.__name__: [self.node(e, depth + 1) for e in kind.__iter__(value)]}
+        if isinstance(value, list):
+            return {"list": [self.node(entry, depth + 1) for entry in list.__iter__(value)]}
+        if isinstance(value, tuple):
+            return {"tuple": [self.node(entry, depth + 1) for entry in tuple.__iter__(value)]}
         raise WireError(f"a {type(value).__name__} is not plain data")
 
     def _store(self, tensor: Tensor) -> str:
@@ -191,11 +192,8 @@ class _Reader:
                 return np.asarray(tensor.numpy())
             except TypeError:
                 raise WireError(f"an array of {tensor.dtype}") from None
-        if node.get("requires_grad") is True and (
-            tensor.is_floating_point() or tensor.is_complex()
-        ):
-            tensor = tensor.requires_grad_()
-        return tensor
+        differentiable = tensor.is_floating_point() or tensor.is_complex()
+        return tensor.requires_grad_(differentiable and node.get("requires_grad") is True)
 
 
 def _from_numpy(array: np.ndarray) -> Tensor:
