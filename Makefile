@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+.PHONY: help learn test test-full build clean
+
+# The lesson to open: any prefix of its name.
+LESSON ?= 00
+# PyTorch's CPU build, taken on Linux where there is no GPU; empty takes the ordinary one, and so does CI.
+ifeq ($(origin TORCH_INDEX),undefined)
+TORCH_INDEX := $(if $(CI),,https://download.pytorch.org/whl/cpu)
+endif
+export TORCH_INDEX PYTHON
+# nbgrader calls programs of its environment by name.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help:
+	@echo "make learn [LESSON=01]   open a lesson in JupyterLab (the first time, install what it needs)"
+	@echo "make test                every test; about 15 minutes"
+	@echo "make test-full           the same at full scale; up to an hour"
+	@echo "make build               rebuild the notebooks from solutions/*.py"
+	@echo "make clean               remove .venv and caches; work/ and gradebook/ are kept"
+
+learn:
+	@scripts/environment.sh learn
+	@.venv/bin/grokedu learn $(LESSON)
+
+test:
+	@scripts/environment.sh dev
+	@.venv/bin/python tests/run.py
+
+test-full:
+	@scripts/environment.sh dev
+	@.venv/bin/python tests/run.py --full
+
+build:
+	@scripts/environment.sh dev
+	@.venv/bin/grokedu build
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find grokedu tests -name __pycache__ -type d -prune -exec rm -rf {} +
