@@ -70,3 +70,12 @@ def averages(weights: Tensor) -> Tensor:
 )
 def one_norm_a_row(weights: Tensor) -> Tensor:
     return weights.square().sum(dim=-1).sqrt()
+
+
+lesson.claim(
+    "norm-of-a-thousand",
+    "a thousand standard normal weights have a norm of about 32.",
+    "about 1",
+    "about 32",
+    "about 1000",
+)
