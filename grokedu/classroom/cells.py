@@ -1,0 +1,135 @@
+"""What a notebook's cell is: whose it is, what it is called, whether anything was written in it.
+
+The build marks every cell of the course with ``metadata.grokedu = {"role": ..., "id": ...}``, and
+the graded ones with nbgrader's metadata. A notebook that comes back may have lost either.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from typing import Any
+
+from nbformat import NotebookNode
+
+LEARNERS_ROLES = ("answer", "reflect", "predict")
+_DEFINES = re.compile(r"^(?:async\s+)?(?:def|class)\s+(\w+)", re.MULTILINE)
+_OPEN_PREDICTION = re.compile(r",\s*\.\.\.\s*\)")
+
+
+def about(cell: NotebookNode, whose: str) -> dict[str, Any]:
+    """What nbgrader or grokedu noted in a cell's metadata; empty when there is nothing sound."""
+    said = cell.metadata.get(whose)
+    return said if isinstance(said, dict) else {}
+
+
+def is_for_learner(cell: NotebookNode) -> bool:
+    """Whether the cell is one for the learner to write in."""
+    if about(cell, "nbgrader").get("solution") is True:
+        return True
+    return about(cell, "grokedu").get("role") in LEARNERS_ROLES
+
+
+def is_of_course(cell: NotebookNode) -> bool:
+    """Whether the cell came with the lesson."""
+    return bool(about(cell, "nbgrader") or about(cell, "grokedu"))
+
+
+def is_open(cell: NotebookNode, released: NotebookNode | None = None) -> bool:
+    """Whether nothing was written in a cell for the learner.
+
+    It is open when it reads as it was released: as ``released`` does, as nbgrader's checksum
+    says, as a prediction with its dots, or as functions that only raise NotImplementedError.
+    """
+    if not cell.source.strip():
+        return True
+    if released is not None and comparable(cell.source) == comparable(released.source):
+        return True
+    if about(cell, "grokedu").get("role") == "predict":
+        return bool(_OPEN_PREDICTION.search(cell.source))
+    checksum = about(cell, "nbgrader").get("checksum")
+    if isinstance(checksum, str) and checksum == _nbgraders_checksum(cell):
+        return True
+    return cell.cell_type == "code" and _is_stub(cell.source, released.source if released else "")
+
+
+def grade_id(cell: NotebookNode) -> str | None:
+    """The id under which nbgrader knows the cell."""
+    return _text(about(cell, "nbgrader").get("grade_id"))
+
+
+def cell_id(cell: NotebookNode) -> str | None:
+    """The cell's own id."""
+    return _text(cell.get("id"))
+
+
+def colab_id(cell: NotebookNode) -> str | None:
+    """The cell's own id where Colab keeps it."""
+    return _text(cell.metadata.get("id"))
+
+
+def comparable_source(cell: NotebookNode) -> str | None:
+    """The cell's source for comparing; None when it is blank."""
+    return comparable(cell.source) or None
+
+
+def defined_name(cell: NotebookNode) -> str | None:
+    """The first function or class that a code cell defines."""
+    found = _DEFINES.search(cell.source) if cell.cell_type == "code" else None
+    return found.group(1) if found else None
+
+
+def label(cell: NotebookNode) -> str:
+    """A name for people: grade id, id in the script, what it defines, or its first words."""
+    first = cell.source.strip().partition("\n")[0][:40]
+    return grade_id(cell) or _text(about(cell, "grokedu").get("id")) or defined_name(cell) or first
+
+
+def comparable(source: str) -> str:
+    r"""A source as it is compared: without blanks at line ends and lines around it.
+
+    >>> comparable("\nx = 1  \n")
+    'x = 1'
+    """
+    return "\n".join(line.rstrip() for line in source.strip().splitlines())
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _nbgraders_checksum(cell: NotebookNode) -> str | None:
+    """What `nbgrader.utils.compute_checksum` gives; it was noted when the cell was released."""
+    said = about(cell, "nbgrader")
+    grade, solution = bool(said.get("grade")), bool(said.get("solution"))
+    locked = not solution and (grade or bool(said.get("locked")))
+    parts = [cell.source, cell.cell_type, str(grade), str(solution), str(locked)]
+    parts.append(str(said.get("grade_id")))
+    if grade:
+        try:
+            parts.append(str(float(said["points"])))
+        except (KeyError, TypeError, ValueError):
+            return None
+    text = "".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
+
+
+def _is_stub(source: str, released: str) -> bool:
+    """Whether each function only raises NotImplementedError, with no comment but the course's."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    notes = _comments(source) - _comments(released) - {"# write your code here", "# YOUR CODE HERE"}
+    return bool(functions) and not notes and all(map(_only_raises, functions))
+
+
+def _only_raises(function: ast.FunctionDef) -> bool:
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return len(body) == 1 and ast.unparse(body[0]).startswith("raise NotImplementedError")
+
+
+def _comments(source: str) -> set[str]:
+    return {line.strip() for line in source.splitlines() if line.strip().startswith("#")}

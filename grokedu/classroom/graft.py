@@ -1,0 +1,190 @@
+"""Bring a learner's answers into a newer release of a lesson, and nothing else.
+
+The newest release is the trunk: its prose, checks and metadata stand as they are. Grafted onto it
+are what the learner wrote in the cells meant for it (answers, reflections, predictions) and the
+learner's own cells. An old cell finds its place by nbgrader's grade id, then its cell id, then the id that
+Colab keeps in the metadata, then its source, then the name it defines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbformat import NotebookNode, from_dict
+
+from grokedu.classroom.cells import (
+    cell_id,
+    colab_id,
+    comparable,
+    comparable_source,
+    defined_name,
+    grade_id,
+    is_for_learner,
+    is_of_course,
+    is_open,
+    label,
+)
+
+LEFT_OVER = (
+    "## Answers from an earlier version\n\n"
+    "These answers have no place in the newest version of this lesson. They are kept here."
+)
+Sign = Callable[[NotebookNode], "str | None"]
+# How an old cell is known, the surest first, and how the release's cell is for the same sign.
+_SIGNS: tuple[tuple[Sign, Sign], ...] = (
+    (grade_id, grade_id),
+    (cell_id, cell_id),
+    (colab_id, cell_id),
+    (comparable_source, comparable_source),
+    (defined_name, lambda cell: defined_name(cell) if is_for_learner(cell) else None),
+)
+
+
+@dataclass
+class Report:
+    """What a graft did; the lists name cells."""
+
+    kept: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
+    set_back: list[str] = field(default_factory=list)
+    own_cells: int = 0
+
+    def __str__(self) -> str:
+        """One line for people."""
+        parts = [f"answers kept: {_names(self.kept)}", f"still open: {_names(self.open)}"]
+        if self.own_cells:
+            parts.append(f"your own cells kept: {self.own_cells}")
+        if self.left_over:
+            parts.append(f"put at the end, as the lesson dropped them: {_names(self.left_over)}")
+        if self.set_back:
+            parts.append(f"cells of the course set back: {_names(self.set_back)}")
+        return "; ".join(parts)
+
+
+def graft(release: NotebookNode, old: NotebookNode) -> tuple[NotebookNode, Report]:
+    """Return the release with a learner's answers and own cells in it, and a report.
+
+    Neither argument is changed. Outputs are not carried over, and of the old metadata nothing is.
+    Grafting twice gives the same as grafting once.
+
+    Args:
+        release: the newest release of the lesson (nbformat 4).
+        old: the learner's copy of it or of an earlier release (nbformat 4).
+    """
+    report = Report()
+    answers, own, left_over = _sort_out(release.cells, old.cells, report)
+    taken = {cell.id for cell in release.cells if "id" in cell}
+    cells = [_bare(cell, taken) for cell in own.get(-1, [])]
+    for place, trunk in enumerate(release.cells):
+        cells.append(_with_answer(trunk, answers.get(place)))
+        cells += [_bare(cell, taken) for cell in own.get(place, [])]
+        if is_for_learner(trunk):
+            (report.kept if place in answers else report.open).append(label(trunk))
+    report.own_cells = sum(map(len, own.values()))
+    report.left_over = [label(cell) for cell in left_over]
+    if left_over:
+        heading = from_dict({"cell_type": "markdown", "metadata": {}, "source": LEFT_OVER})
+        cells += [_bare(cell, taken) for cell in (heading, *left_over)]
+    notebook = deepcopy(release)
+    notebook.cells = cells
+    return notebook, report
+
+
+def _sort_out(
+    trunk: list[NotebookNode], cells: list[NotebookNode], report: Report
+) -> tuple[dict[int, NotebookNode], dict[int, list[NotebookNode]], list[NotebookNode]]:
+    """The answers by place, the learner's own cells by the place they follow, and the rest."""
+    places = _places(trunk, cells)
+    answers: dict[int, NotebookNode] = {}
+    own: dict[int, list[NotebookNode]] = {}
+    left_over: list[NotebookNode] = []
+    anchor = -1
+    for position, cell in enumerate(cells):
+        if position in places:
+            anchor = places[position]
+            if not is_for_learner(trunk[anchor]):
+                if comparable(cell.source) != comparable(trunk[anchor].source):
+                    report.set_back.append(label(trunk[anchor]))
+            elif not is_open(cell, trunk[anchor]):
+                earlier = answers.get(anchor)
+                if earlier and comparable(earlier.source) != comparable(cell.source):
+                    own.setdefault(anchor - 1, []).append(earlier)
+                answers[anchor] = cell
+        elif is_for_learner(cell):
+            if not is_open(cell):
+                left_over.append(cell)
+        elif not is_of_course(cell) and cell.source.strip():
+            own.setdefault(anchor, []).append(cell)
+    return answers, own, left_over
+
+
+def _places(trunk: list[NotebookNode], cells: list[NotebookNode]) -> dict[int, int]:
+    """Where old cells belong, by position.
+
+    By grade id several old cells may belong to one place (a cell copied and pasted); by a weaker
+    sign only one, and only where no surer sign found any.
+    """
+    places: dict[int, int] = {}
+    for old_sign, trunk_sign in _SIGNS:
+        filled = set(places.values())
+        wanted: dict[tuple[str, str], int] = {}
+        for place, cell in enumerate(trunk):
+            mark = trunk_sign(cell)
+            if mark and place not in filled:
+                wanted.setdefault((cell.cell_type, mark), place)
+        found: dict[int, list[int]] = {}
+        for position, cell in enumerate(cells):
+            mark = old_sign(cell)
+            if mark and position not in places and (cell.cell_type, mark) in wanted:
+                found.setdefault(wanted[cell.cell_type, mark], []).append(position)
+        for place, positions in found.items():
+            if old_sign is not grade_id:
+                written = [at for at in positions if not is_open(cells[at], trunk[place])]
+                positions = (written or positions)[-1:]
+            places.update(dict.fromkeys(positions, place))
+    return places
+
+
+def _with_answer(trunk: NotebookNode, answer: NotebookNode | None) -> NotebookNode:
+    cell = deepcopy(trunk)
+    if cell.cell_type == "code":
+        cell.outputs, cell.execution_count = [], None
+    if answer is not None:
+        cell.source = answer.source
+        if cell.cell_type == "markdown" and "attachments" in answer:
+            cell.attachments = deepcopy(answer.attachments)
+    return cell
+
+
+def _bare(cell: NotebookNode, taken: set[str]) -> NotebookNode:
+    """A cell of the learner's own: its source without metadata, under an id that is free."""
+    bare: dict[str, Any] = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
+    if cell.cell_type == "code":
+        bare |= {"outputs": [], "execution_count": None}
+    elif "attachments" in cell:
+        bare["attachments"] = deepcopy(cell.attachments)
+    bare["id"] = next(name for name in _ids(cell) if name not in taken)
+    taken.add(bare["id"])
+    return from_dict(bare)
+
+
+def _ids(cell: NotebookNode) -> Iterator[str]:
+    own = cell_id(cell)
+    if own and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", own):
+        yield own
+    digest = hashlib.sha256(cell.source.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    yield f"own-{digest}"
+    number = 2
+    while True:
+        yield f"own-{digest}-{number}"
+        number += 1
+
+
+def _names(cells: list[str]) -> str:
+    return ", ".join(cells) or "none"
