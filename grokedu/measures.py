@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 Params = Mapping[str, Tensor]
-Numbers = Sequence[float] | npt.NDArray[np.floating] | npt.NDArray[np.integer] | Tensor
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -130,7 +129,10 @@ def l2_norm(params: Params | nn.Module, *, run_axis: bool = False) -> Tensor:
 
 
 def grokking_delay(
-    steps: Numbers, train_accuracy: Numbers, test_accuracy: Numbers, threshold: float = 0.99
+    steps: Tensor | Sequence[float],
+    train_accuracy: Tensor | Sequence[float],
+    test_accuracy: Tensor | Sequence[float],
+    threshold: float = 0.99,
 ) -> float:
     """Steps between the first time the train and the first time the test accuracy is high enough.
 
@@ -163,7 +165,10 @@ def grokking_delay(
 
 
 def grokking_ratio(
-    steps: Numbers, train_accuracy: Numbers, test_accuracy: Numbers, threshold: float = 0.99
+    steps: Tensor | Sequence[float],
+    train_accuracy: Tensor | Sequence[float],
+    test_accuracy: Tensor | Sequence[float],
+    threshold: float = 0.99,
 ) -> float:
     """The first step with a high test accuracy over the first with a high train accuracy.
 
@@ -212,6 +217,33 @@ def first_reach(
         )
     reached = table >= threshold
     return np.where(reached.any(axis=0), at[reached.argmax(axis=0)], np.nan)
+
+
+def censored_median(values: Tensor) -> float:
+    """The median of runs of which some never got there.
+
+    A run that was cut off before it arrived is not a run without a value: it would have needed
+    longer than all that was seen. So it counts as larger than every other, and the median is known
+    as long as fewer than half of the runs are censored. For an even number of runs the median is
+    the mean of the two middle values.
+
+    Args:
+        values: float of shape (S,), nan where a run is censored.
+
+    Returns:
+        The median, or nan when a censored run is (one of) the middle.
+
+    Source: the median of the Kaplan-Meier estimate when all runs are watched equally long (Kaplan
+    and Meier 1958).
+
+    >>> censored_median(torch.tensor([300.0, 100.0, float("nan")]))
+    300.0
+    >>> censored_median(torch.tensor([100.0, float("nan"), float("nan")]))
+    nan
+    """
+    ordered = values.nan_to_num(nan=float("inf")).sort().values
+    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    return middle.item() if middle.isfinite() else float("nan")
 
 
 def _named(params: Params | nn.Module) -> Params:

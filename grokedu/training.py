@@ -16,46 +16,36 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from grokedu.loop import Loop, Model, Row
-from grokedu.measures import cross_entropy
-from grokedu.models.two_layer import forward
 from grokedu.optimizers import AdamW
 from grokedu.runs import Array, Runs
 from grokedu.tasks import Task
 
 
-def train_step(
-    params: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-    pairs: Tensor,
-    labels: Tensor,
-) -> float:
-    """One step of full-batch training of the two-layer network.
+def train_step(optimizer: torch.optim.Optimizer, compute_loss: Callable[[], Tensor]) -> float:
+    """One step of training: the four moves of every training loop, in their order.
 
-    The four moves of every training loop: forget the old gradients, compute the loss of these
-    examples (the :func:`cross_entropy` of :func:`forward`), differentiate it, let the optimizer
-    move the weights.
+    Forget the old gradients, compute the loss, differentiate it, let the optimizer move the
+    weights.
 
     Args:
-        params: "A", "B" and "W" of :func:`forward`, which require gradients.
-        optimizer: any torch optimizer over these three tensors; the weights change in place.
-        pairs: int64 of shape (n, 2), the examples to train on.
-        labels: int64 of shape (n,).
+        optimizer: any torch optimizer; it holds the weights and changes them in place.
+        compute_loss: called without arguments; returns the loss of the present weights, a scalar
+            tensor that can be differentiated.
 
     Returns:
         The loss *before* the step, as a Python float.
 
-    Source: full-batch training as in Power et al. 2022, arXiv 2201.02177.
+    Source: the training loop of the PyTorch documentation.
 
-    >>> params = {"A": torch.ones(2, 1), "B": torch.ones(2, 1), "W": torch.zeros(1, 2)}
-    >>> params = {name: tensor.requires_grad_() for name, tensor in params.items()}
-    >>> optimizer = torch.optim.SGD(params.values(), lr=1.0)
-    >>> losses = [train_step(params, optimizer, torch.tensor([[0, 1]]), torch.tensor([0]))
-    ...           for _ in range(2)]
-    >>> [round(loss, 4) for loss in losses]  # log 2 for flat logits, then less
-    [0.6931, 0.0]
+    >>> weight = torch.tensor([3.0], requires_grad=True)
+    >>> optimizer = torch.optim.SGD([weight], lr=0.25)
+    >>> train_step(optimizer, lambda: (weight**2).sum())  # 9; the gradient is 6, the step 1.5
+    9.0
+    >>> train_step(optimizer, lambda: (weight**2).sum()), weight.item()
+    (2.25, 0.75)
     """
     optimizer.zero_grad()
-    loss = cross_entropy(forward(params, pairs), labels)
+    loss = compute_loss()
     loss.backward()
     optimizer.step()
     return loss.item()

@@ -48,7 +48,10 @@ def test_the_loop_is_plain_torch_with_adamw() -> None:
     params = {k: v.requires_grad_() for k, v in params.items()}
     optimizer = torch.optim.AdamW(params.values(), lr=0.02, weight_decay=0.5, betas=(0.9, 0.98))
     pairs, labels = task.inputs[task.train], task.targets[task.train]
-    losses = [train_step(params, optimizer, pairs, labels) for _ in range(40)]
+    losses = [
+        train_step(optimizer, lambda: cross_entropy(forward(params, pairs), labels))
+        for _ in range(40)
+    ]
     at = result.steps[:-1]
     np.testing.assert_allclose(result["train_loss"][:-1, 0], np.array(losses)[at], atol=1e-9)
     final = cross_entropy(forward(params, task.inputs[task.test]), task.targets[task.test])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import nbformat
@@ -85,7 +85,7 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
     """
     where = f"{lesson.name}.py"
     placed: dict[str, list[str]] = {role: [] for role in ("answer", "test", "reflect", "predict")}
-    known = {
+    known: dict[str, Mapping[str, object]] = {
         "answer": lesson.exercises,
         "test": lesson.exercises,
         "reflect": lesson.reflections,

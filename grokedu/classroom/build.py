@@ -102,10 +102,10 @@ class Builder:
         return notebook
 
     def _preprocessors(self) -> list[Callable[..., Any]]:
-        """nbgrader's own, as `generate_assignment` runs them, less the one that writes the gradebook."""
+        """nbgrader's own, as `generate_assignment` runs them, but for the gradebook's."""
         from nbgrader.converters import GenerateAssignment
         from nbgrader.preprocessors import SaveCells
-        from traitlets.config import PyFileConfigLoader
+        from traitlets.config.loader import PyFileConfigLoader
 
         config = PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
         kinds = GenerateAssignment.preprocessors.default_args[0]

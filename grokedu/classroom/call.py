@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from grokedu.classroom import wire
 from grokedu.classroom.guard import Crash, TimeLimit, call_within, crash_report, quiet
 from grokedu.classroom.probes import drive
@@ -71,7 +73,7 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
     if name not in functions:
         return wire.encode({"status": "missing"})
     reply: dict[str, Any] = {}
-    with quiet() as printed:
+    with quiet() as printed, torch.random.fork_rng(devices=[]):
         try:
             result = call_within(seconds, lambda: drive(probe, functions[name], args, kwargs))
             reply = {"status": "returned", "result": result, "args": args, "kwargs": kwargs}

@@ -112,20 +112,45 @@ def module(
 
 
 @probe
-def training_step(
+def training_steps(
     answer: Callable[..., Any],
-    params: Mapping[str, Tensor],
-    batches: Sequence[Sequence[Tensor]],
+    start: Tensor,
+    targets: Sequence[Tensor],
+    optimizer: str,
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Call ``answer(params, optimizer, *batch)`` for each batch, with a real AdamW on ``params``.
+    """Call ``answer(optimizer, compute_loss)`` once for each target, with a real torch optimizer.
 
-    Returns what each call returned and the parameters at the end.
+    The loss is the squared distance of the weights from the target. Returns what each call
+    returned and the weights after it.
     """
-    leaves = {name: value.requires_grad_() for name, value in params.items()}
-    adamw = torch.optim.AdamW(leaves.values(), **options)
-    returned = [answer(leaves, adamw, *batch) for batch in batches]
-    return {
-        "returned": [value.detach() if isinstance(value, Tensor) else value for value in returned],
-        "params": {name: value.detach() for name, value in leaves.items()},
-    }
+    weights = start.clone().requires_grad_()
+    made = getattr(torch.optim, optimizer)([weights], **options)
+    returned, states = [], []
+    for target in targets:
+        value = answer(made, lambda target=target: (weights - target).square().sum())
+        returned.append(value.detach() if isinstance(value, Tensor) else value)
+        states.append(weights.detach().clone())
+    return {"returned": returned, "weights": states}
+
+
+@probe
+def for_seeds(answer: Callable[..., Any], seeds: Sequence[int], *args: Any) -> list[Any]:
+    """``answer(*args, generator)`` for a fresh generator of each seed."""
+    return [answer(*args, torch.Generator().manual_seed(seed)) for seed in seeds]
+
+
+@probe
+def refusal(answer: Callable[..., Any], *args: Any) -> str:
+    """The name of the exception that ``answer(*args)`` raises, or "no error".
+
+    >>> refusal(int, "three")
+    'ValueError'
+    """
+    try:
+        answer(*args)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return type(error).__name__
+    return "no error"
