@@ -1,7 +1,7 @@
 """What a notebook's cell is: whose it is, what it is called, whether anything was written in it.
 
-The build marks every cell of the course with ``metadata.grokedu = {"role": ..., "id": ...}``, and
-the graded ones with nbgrader's metadata. A notebook that comes back may have lost either.
+The build gives graded cells nbgrader's metadata and every other cell an id made from its content. A
+notebook that comes back may have lost either.
 """
 
 from __future__ import annotations
@@ -13,27 +13,33 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-LEARNERS_ROLES = ("answer", "reflect", "predict")
 _DEFINES = re.compile(r"^(?:async\s+)?(?:def|class)\s+(\w+)", re.MULTILINE)
-_OPEN_PREDICTION = re.compile(r",\s*\.\.\.\s*\)")
+_PREDICTS = re.compile(
+    r"^check\.predict\(\s*[\"']([\w-]+)[\"']\s*(,\s*\.\.\.\s*)?\)?", re.MULTILINE
+)
 
 
-def about(cell: NotebookNode, whose: str) -> dict[str, Any]:
-    """What nbgrader or grokedu noted in a cell's metadata; empty when there is nothing sound."""
-    said = cell.metadata.get(whose)
-    return said if isinstance(said, dict) else {}
+def content_id(cell_type: str, source: str) -> str:
+    """The id of a course cell that is not graded.
+
+    >>> content_id("markdown", "# Grokking")
+    '1f604631eea2'
+    """
+    return hashlib.sha256(f"{cell_type}\n{source}".encode("utf-8", "surrogatepass")).hexdigest()[
+        :12
+    ]
 
 
 def is_for_learner(cell: NotebookNode) -> bool:
     """Whether the cell is one for the learner to write in."""
-    if about(cell, "nbgrader").get("solution") is True:
-        return True
-    return about(cell, "grokedu").get("role") in LEARNERS_ROLES
+    return _nbgrader(cell).get("solution") is True or predicted_claim(cell) is not None
 
 
 def is_of_course(cell: NotebookNode) -> bool:
-    """Whether the cell came with the lesson."""
-    return bool(about(cell, "nbgrader") or about(cell, "grokedu"))
+    """Whether the cell came with the lesson, and was not changed if it is not a graded one."""
+    made = content_id(cell.cell_type, cell.source)
+    given = cell_id(cell) or colab_id(cell) or ""
+    return bool(_nbgrader(cell)) or given.partition("-")[0] == made
 
 
 def is_open(cell: NotebookNode, released: NotebookNode | None = None) -> bool:
@@ -46,9 +52,10 @@ def is_open(cell: NotebookNode, released: NotebookNode | None = None) -> bool:
         return True
     if released is not None and comparable(cell.source) == comparable(released.source):
         return True
-    if about(cell, "grokedu").get("role") == "predict":
-        return bool(_OPEN_PREDICTION.search(cell.source))
-    checksum = about(cell, "nbgrader").get("checksum")
+    prediction = _predicts(cell)
+    if prediction is not None:
+        return prediction[2] is not None
+    checksum = _nbgrader(cell).get("checksum")
     if isinstance(checksum, str) and checksum == _nbgraders_checksum(cell):
         return True
     return cell.cell_type == "code" and _is_stub(cell.source, released.source if released else "")
@@ -56,7 +63,7 @@ def is_open(cell: NotebookNode, released: NotebookNode | None = None) -> bool:
 
 def grade_id(cell: NotebookNode) -> str | None:
     """The id under which nbgrader knows the cell."""
-    return _text(about(cell, "nbgrader").get("grade_id"))
+    return _text(_nbgrader(cell).get("grade_id"))
 
 
 def cell_id(cell: NotebookNode) -> str | None:
@@ -80,10 +87,16 @@ def defined_name(cell: NotebookNode) -> str | None:
     return found.group(1) if found else None
 
 
+def predicted_claim(cell: NotebookNode) -> str | None:
+    """The id of the claim that a code cell predicts."""
+    found = _predicts(cell)
+    return found[1] if found else None
+
+
 def label(cell: NotebookNode) -> str:
-    """A name for people: grade id, id in the script, what it defines, or its first words."""
+    """A name for people: grade id, claim, what it defines, or its first words."""
     first = cell.source.strip().partition("\n")[0][:40]
-    return grade_id(cell) or _text(about(cell, "grokedu").get("id")) or defined_name(cell) or first
+    return grade_id(cell) or predicted_claim(cell) or defined_name(cell) or first
 
 
 def comparable(source: str) -> str:
@@ -95,13 +108,23 @@ def comparable(source: str) -> str:
     return "\n".join(line.rstrip() for line in source.strip().splitlines())
 
 
+def _nbgrader(cell: NotebookNode) -> dict[str, Any]:
+    """What nbgrader noted in a cell's metadata; empty when there is nothing sound."""
+    said = cell.metadata.get("nbgrader")
+    return said if isinstance(said, dict) else {}
+
+
+def _predicts(cell: NotebookNode) -> re.Match[str] | None:
+    return _PREDICTS.search(cell.source) if cell.cell_type == "code" else None
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
 def _nbgraders_checksum(cell: NotebookNode) -> str | None:
     """What `nbgrader.utils.compute_checksum` gives; it was noted when the cell was released."""
-    said = about(cell, "nbgrader")
+    said = _nbgrader(cell)
     grade, solution = bool(said.get("grade")), bool(said.get("solution"))
     locked = not solution and (grade or bool(said.get("locked")))
     parts = [cell.source, cell.cell_type, str(grade), str(solution), str(locked)]

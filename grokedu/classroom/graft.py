@@ -2,8 +2,8 @@
 
 The newest release is the trunk: its prose, checks and metadata stand as they are. Grafted onto it
 are what the learner wrote in the cells meant for it (answers, reflections, predictions) and the
-learner's own cells. An old cell finds its place by nbgrader's grade id, then its cell id, then the id that
-Colab keeps in the metadata, then its source, then the name it defines.
+learner's own cells. An old cell finds its place by nbgrader's grade id, then its cell id, then the
+id that Colab keeps in the metadata, then its source, then the claim it predicts or what it defines.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from grokedu.classroom.cells import (
     is_of_course,
     is_open,
     label,
+    predicted_claim,
 )
 
 LEFT_OVER = (
@@ -41,6 +42,7 @@ _SIGNS: tuple[tuple[Sign, Sign], ...] = (
     (cell_id, cell_id),
     (colab_id, cell_id),
     (comparable_source, comparable_source),
+    (predicted_claim, predicted_claim),
     (defined_name, lambda cell: defined_name(cell) if is_for_learner(cell) else None),
 )
 

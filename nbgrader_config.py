@@ -1,0 +1,38 @@
+"""How nbgrader's own commands work here; run them from this folder.
+
+nbgrader generate_assignment 01_grokking     solutions/ -> course/
+nbgrader autograde 01_grokking               gradebook/submitted/ -> gradebook/autograded/
+nbgrader generate_feedback 01_grokking       -> gradebook/feedback/
+nbgrader export                              -> gradebook/grades.csv
+"""
+
+from pathlib import Path
+
+from grokedu.classroom.autograde import preprocessors
+
+root = Path(__file__).resolve().parent
+gradebook = root / "gradebook"
+gradebook.mkdir(exist_ok=True)  # SQLite makes the database, not its folder
+
+c = get_config()
+
+c.CourseDirectory.course_id = "grokedu"
+c.CourseDirectory.root = str(root)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "course"
+c.CourseDirectory.submitted_directory = "gradebook/submitted"
+c.CourseDirectory.autograded_directory = "gradebook/autograded"
+c.CourseDirectory.feedback_directory = "gradebook/feedback"
+c.CourseDirectory.db_url = f"sqlite:///{gradebook / 'gradebook.db'}"
+c.ZipCollectApp.downloaded_directory = "gradebook/downloaded"
+c.ExportPlugin.to = str(gradebook / "grades.csv")
+
+c.ClearSolutions.code_stub = {"python": "# write your code here\nraise NotImplementedError()"}
+
+# A library's warning on stderr must not cost a learner the points of a check.
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = r"(?s)."
+
+c.Autograde.autograde_preprocessors = preprocessors()
+c.SeededExecute.seed_file = str(gradebook / "seed")
+c.Execute.timeout = 120
