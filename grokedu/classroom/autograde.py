@@ -33,7 +33,7 @@ class SeededExecute(Execute):
 
 
 def grading_seed(file: Path) -> int:
-    """The instructor's seed: ``$GROKEDU_GRADING_SEED``, else the one in a file only its owner reads.
+    """The instructor's seed: ``$GROKEDU_GRADING_SEED``, or one in a file that only its owner reads.
 
     Raises:
         ValueError: what was set or kept is not a whole number.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import secrets
 import signal
@@ -21,8 +20,8 @@ from typing import NoReturn
 FIRST_PORT = 8888
 _START_SECONDS = 90.0
 _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
-# A first start must not ask about news, nor a server without a network look for them.
-_PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+# Jupyter's settings that we add to the user's own: a first start does not ask about news.
+_SETTINGS = Path(__file__).parent / "jupyter"
 
 
 def serve(folder: Path, notebook: str, *, port: int | None = None, browser: bool = True) -> int:
@@ -51,7 +50,7 @@ def serve(folder: Path, notebook: str, *, port: int | None = None, browser: bool
     # A session of its own: Ctrl-C reaches only us, and Jupyter does not ask whether it is meant.
     server = subprocess.Popen(
         _command(folder, notebook, port),
-        env=os.environ | {"JUPYTER_TOKEN": token},
+        env=os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": _settings_path()},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -97,11 +96,15 @@ def _command(folder: Path, notebook: str, port: int) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
         f"--ServerApp.default_url=/lab/tree/{notebook}",
-        f"--ServerApp.tornado_settings={json.dumps({'page_config_data': _PAGE})}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return command
+
+
+def _settings_path() -> str:
+    given = os.environ.get("JUPYTER_CONFIG_PATH")
+    return os.pathsep.join([str(_SETTINGS), *([given] if given else [])])
 
 
 def _is_up(server: subprocess.Popen[bytes], url: str, token: str) -> bool:

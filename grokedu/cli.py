@@ -1,0 +1,168 @@
+"""The command `grokedu`. Thin: each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from grokedu import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns an exit status: 0 done, 1 failed, 2 called wrongly."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(given.command(given))
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"grokedu: {error}", file=sys.stderr)
+        return 1
+
+
+def _learn(given: argparse.Namespace) -> int:
+    from grokedu.classroom.learn import learn
+
+    return learn(
+        given.lesson,
+        work=given.dir,
+        port=given.port,
+        browser=not given.no_browser,
+        update=given.update,
+    )
+
+
+def _progress(given: argparse.Namespace) -> int:
+    from grokedu.classroom import progress
+
+    if given.restore:
+        taken = progress.restore_from(given.restore)
+        print(f"Restored {taken} entries from {given.restore}")
+    if given.save:
+        print(f"Saved to {progress.save_to(given.save)}")
+    if not (given.save or given.restore):
+        for line in _progress_lines():
+            print(line)
+    return 0
+
+
+def _progress_lines() -> list[str]:
+    from grokedu import lessons
+    from grokedu.classroom import progress
+
+    kept = progress.everything()
+    lines = []
+    for name in lessons.available():
+        lesson = lessons.find(name)
+        entries = kept.get(name, {})
+        points = sum(entries.get(id, {}).get("points", 0.0) for id in lesson.exercises)
+        lines.append(f"{name:24} {points:5.4g} of {lesson.max_points:g}  {lesson.title}")
+        for id, exercise in lesson.exercises.items():
+            entry = entries.get(id, {})
+            outcome = entry.get("outcome", "not attempted")
+            got = entry.get("points", 0.0)
+            lines.append(f"    {id:20} {got:5.4g} of {exercise.max_points:g}  {outcome}")
+    lines.append(f"Kept in {progress.home()}")
+    return lines
+
+
+def _build(given: argparse.Namespace) -> int:
+    from grokedu import lessons, results
+    from grokedu.classroom.build import Builder
+
+    root = given.root.resolve()
+    names = [name for name in lessons.available() if (root / "solutions" / f"{name}.py").is_file()]
+    if given.lesson is not None:
+        names = [lessons.name_of(given.lesson)]
+    if not names:
+        raise ValueError(f"no lessons in {root / 'solutions'}; run it in the repository, or --root")
+    builder = Builder(root, lambda path: results.fill("{{" + path + "}}", root / "results"))
+    drifted = []
+    for name in names:
+        lesson = lessons.find(name)
+        if given.check:
+            drifted += builder.drift(lesson)
+            continue
+        started = time.monotonic()
+        builder.build(lesson, run=not given.no_execute)
+        print(f"Built {name} in {time.monotonic() - started:.1f} s")
+    if given.check:
+        print("\n".join(drifted) or f"Up to date: {', '.join(names)}")
+        if drifted:
+            print("To mend it: grokedu build")
+    return 1 if drifted else 0
+
+
+def _reproduce(given: argparse.Namespace) -> int:
+    from grokedu import reproduce
+
+    return reproduce.main(given.name, quick=given.quick)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="grokedu",
+        description="Learn why networks grok: lessons that check themselves, and their library.",
+    )
+    parser.add_argument("--version", action="version", version=f"grokedu {__version__}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    learn = commands.add_parser(
+        "learn",
+        help="open a lesson in JupyterLab",
+        description="Copy the lessons to a folder of yours, without overwriting, and open one.",
+    )
+    learn.add_argument(
+        "lesson", nargs="?", default="00", help="any prefix of its name (default 00)"
+    )
+    learn.add_argument("--no-browser", action="store_true", help="print the address only")
+    learn.add_argument("--port", type=int, help="port to serve on (default: a free one from 8888)")
+    learn.add_argument(
+        "--dir", type=Path, default=Path("work"), help="folder for your copies (default work)"
+    )
+    learn.add_argument(
+        "--update", action="store_true", help="bring your answers into the newest lessons first"
+    )
+    learn.set_defaults(command=_learn)
+
+    progress = commands.add_parser(
+        "progress",
+        help="show, save or restore your points",
+        description="Show your points by lesson and exercise, or carry them to another machine.",
+    )
+    progress.add_argument("--save", metavar="FILE", type=Path, help="write them to a file")
+    progress.add_argument("--restore", metavar="FILE", type=Path, help="read them from such a file")
+    progress.set_defaults(command=_progress)
+
+    build = commands.add_parser(
+        "build",
+        help="make the notebooks from solutions/*.py",
+        description="Make and execute the answer keys in solutions/ and the lessons in course/.",
+    )
+    build.add_argument("lesson", nargs="?", help="any prefix of its name (default: all)")
+    build.add_argument("--check", action="store_true", help="only say what is not up to date")
+    build.add_argument("--no-execute", action="store_true", help="do not run the answer key")
+    build.add_argument("--root", type=Path, default=Path(), help="the repository (default: here)")
+    build.set_defaults(command=_build)
+
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="run the experiment behind a claim",
+        description="Train, measure, draw and write results/NAME.json. Without a name, list them.",
+    )
+    reproduce.add_argument("name", nargs="?", help="a claim's name")
+    reproduce.add_argument("--quick", action="store_true", help="fewer seeds and steps")
+    reproduce.set_defaults(command=_reproduce)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
