@@ -73,7 +73,7 @@ def steps(full: bool) -> dict[str, list[str]]:
         "lint": [python, "-m", "ruff", "check", "."],
         "format": [python, "-m", "ruff", "format", "--check", "."],
         "types": [python, "-m", "mypy"],
-        "floors": [str(BIN / "lint-imports")],
+        "floors": [str(BIN / "lint-imports"), "--no-logo"],
         "drift": [python, "-m", "grokedu.cli", "build", "--check"],
         "unit": pytest("-n", "2", "--dist", "worksteal", apart=APART),
         **{name: pytest("tests", marker=name) for name in APART},
