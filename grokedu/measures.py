@@ -189,7 +189,7 @@ def grokking_ratio(
     generalised = [step for step, a in zip(steps, test_accuracy, strict=True) if a >= threshold]
     if not fitted or not generalised or fitted[0] == 0:
         return float("nan")
-    return float(generalised[0] / fitted[0])
+    return float(generalised[0]) / float(fitted[0])
 
 
 def first_reach(

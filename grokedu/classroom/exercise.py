@@ -21,7 +21,7 @@ cases and misconceptions on it:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grokedu.classroom.call import Reply, Request, local
@@ -131,10 +131,14 @@ class Exercise:
         """The call that a case makes."""
         return Request(self.id, case.args, case.kwargs, case.probe, self.seconds)
 
-    def replies(self, answer: Any, cases: Iterable[Case]) -> list[Reply]:
-        """What an answer of this process replies to each case."""
-        call = local({self.id: answer})
-        return [call(self.request(case)) for case in cases]
+    def expected(self, cases: Iterable[Case]) -> list[Reply]:
+        """What the reference replies to each case.
+
+        Running it first also loads whatever torch loads late, so that a learner's time limit
+        counts the learner's own time.
+        """
+        call = local({self.id: self.reference})
+        return [call(replace(self.request(case), seconds=60.0)) for case in cases]
 
     def fault(self, case: Case, reply: Reply, expected: Reply) -> str:
         """What is wrong with a reply to a case; empty when nothing is.

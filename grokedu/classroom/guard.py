@@ -11,6 +11,7 @@ import os
 import sys
 import sysconfig
 import threading
+import time
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,43 +41,69 @@ class Crash:
         return asdict(self)
 
 
+class _Watcher(threading.Thread):
+    """Interrupts the threads whose time has come; one for the process, looking every 50 ms."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True, name="grokedu time limits")
+        self.ends: dict[int, float] = {}
+        self.raised: set[int] = set()
+        self.busy = False
+
+    def run(self) -> None:
+        while True:
+            time.sleep(0.05)
+            self.busy = True
+            for thread, end in list(self.ends.items()):
+                if time.monotonic() >= end and thread in self.ends:
+                    self.raised.add(thread)
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(thread), ctypes.py_object(TimeLimit)
+                    )
+            self.busy = False
+
+    def release(self, thread: int) -> None:
+        """Watch a thread no longer, and let an interruption still under way arrive here."""
+        self.ends.pop(thread, None)
+        while self.busy:
+            time.sleep(0.001)
+        for _ in range(100 if thread in self.raised else 0):
+            pass
+
+
+_watcher = _Watcher()
+
+
 def call_within(seconds: float, function: Callable[[], Any]) -> Any:
     """Call ``function()``, and interrupt it with `TimeLimit` once ``seconds`` have passed.
 
     Works in any thread and on any system, because the interpreter itself raises the interruption
-    between two bytecodes. It is raised again every tenth of a second, so that a function which
-    swallows it once does not get away. Code that never returns to the interpreter (a long call
-    into C) is interrupted only when it comes back.
+    between two bytecodes. It is raised again and again, so that a function which swallows it does
+    not get away. Code that never returns to the interpreter (a long call into C) is interrupted
+    only when it comes back.
 
     >>> call_within(5.0, lambda: 1 + 1)
     2
     """
-    thread = ctypes.c_ulong(threading.get_ident())
-    raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    lock, finished = threading.Lock(), threading.Event()
-
-    def watch() -> None:
-        wait = seconds
-        while not finished.wait(wait):
-            with lock:
-                if not finished.is_set():
-                    raise_in_thread(thread, ctypes.py_object(TimeLimit))
-            wait = 0.1
-
-    def stop() -> None:
-        finished.set()
-        with lock:
-            raise_in_thread(thread, None)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    global _watcher
+    if not _watcher.is_alive():
+        _watcher = _Watcher()
+        _watcher.start()
+    thread = threading.get_ident()
+    _watcher.raised.discard(thread)
+    _watcher.ends[thread] = time.monotonic() + seconds
     try:
         try:
             return function()
         finally:
-            stop()
+            _watcher.release(thread)
     except TimeLimit:
-        stop()
+        while True:
+            try:
+                _watcher.release(thread)
+                break
+            except TimeLimit:
+                continue
         raise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grokedu.classroom.call import Caller, Reply
+from grokedu.classroom.call import Caller, Reply, local
 from grokedu.classroom.compare import difference
 from grokedu.classroom.exercise import Case, Exercise
 from grokedu.classroom.verdict import Failure, Findings, Verdict
@@ -19,6 +19,7 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
     it brings back is judged. After a call that timed out no further case is tried.
     """
     cases = list(exercise.make_cases(seed, level))
+    expected = exercise.expected(cases)
     replies: list[Reply] = []
     for case in cases:
         replies.append(caller(exercise.request(case)))
@@ -26,7 +27,6 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
             break
     if replies and replies[0].status in ("not attempted", "missing"):
         return unattempted(exercise)
-    expected = exercise.replies(exercise.reference, cases)
     faults = [
         exercise.fault(case, reply, want)
         for case, reply, want in zip(cases, replies, expected, strict=False)
@@ -77,10 +77,12 @@ def not_callable(exercise: Exercise, answer: object) -> Verdict:
 
 def recognise(exercise: Exercise, cases: Sequence[Case], replies: Sequence[Reply]) -> str:
     """The message of the misconception whose replies are the same as these in every case."""
-    cases = cases[: len(replies)]
     for known in exercise.misconceptions:
-        theirs = exercise.replies(known.answer, cases)
-        if all(map(_alike, [exercise] * len(cases), cases, replies, theirs)):
+        call = local({exercise.id: known.answer})
+        if all(
+            _alike(exercise, case, reply, call(exercise.request(case)))
+            for case, reply in zip(cases, replies, strict=False)
+        ):
             return known.message
     return ""
 

@@ -92,6 +92,7 @@ def _command(folder: Path, notebook: str, port: int) -> list[str]:
         "jupyterlab",
         "--no-browser",
         "--log-level=ERROR",
+        "--LabApp.log_level=ERROR",
         f"--port={port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",

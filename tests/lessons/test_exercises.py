@@ -1,0 +1,133 @@
+"""Every exercise of every lesson: right answers pass, known wrong ones are told apart."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from grokedu.classroom.call import local
+from grokedu.classroom.exercise import LEVELS, Exercise
+from grokedu.classroom.judge import judge
+from grokedu.classroom.source import stub
+from grokedu.lessons import available, find
+from tests.lessons.variants import VARIANTS
+
+SEEDS = range(20)
+LESSONS = {name: find(name) for name in available()}
+EXERCISES = [
+    pytest.param(exercise, id=f"{lesson.name}/{exercise.id}")
+    for lesson in LESSONS.values()
+    for exercise in lesson.exercises.values()
+]
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES)
+
+
+@pytest.fixture(autouse=True)
+def _own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROKEDU_HOME", str(tmp_path))
+
+
+def verdict_on(exercise: Exercise, answer: object, seed: int = 0, level: str = "visible"):
+    return judge(exercise, local({exercise.id: answer}), seed, level)
+
+
+@every_exercise
+def test_the_reference_is_right(exercise: Exercise) -> None:
+    for level in LEVELS:
+        for seed in SEEDS:
+            verdict = verdict_on(exercise, exercise.reference, seed, level)
+            assert verdict.correct, str(verdict)
+
+
+@every_exercise
+def test_other_ways_to_be_right_are_accepted(
+    exercise: Exercise, request: pytest.FixtureRequest
+) -> None:
+    variants = VARIANTS[request.node.callspec.id]
+    assert len(variants) >= 3
+    for variant in variants:
+        for level in LEVELS:
+            for seed in SEEDS:
+                verdict = verdict_on(exercise, variant, seed, level)
+                assert verdict.correct, f"{variant.__name__}, seed {seed}, {level}\n{verdict}"
+
+
+@every_exercise
+def test_misconceptions_are_rejected_in_their_own_words(exercise: Exercise) -> None:
+    assert len(exercise.misconceptions) >= 3
+    assert len({known.message for known in exercise.misconceptions}) == len(exercise.misconceptions)
+    for known in exercise.misconceptions:
+        for level in LEVELS:
+            for seed in SEEDS:
+                verdict = verdict_on(exercise, known.answer, seed, level)
+                told = f"{known.name}, seed {seed}, {level}\n{verdict}"
+                assert not verdict.correct, told
+                assert verdict.findings.misconception == known.message, told
+
+
+@every_exercise
+def test_the_stub_is_not_attempted(exercise: Exercise) -> None:
+    names: dict[str, object] = {}
+    exec("from __future__ import annotations\n" + stub(exercise.reference), names)
+    verdict = verdict_on(exercise, names[exercise.id])
+    assert (verdict.outcome, float(verdict)) == ("not attempted", 0.0)
+
+
+BAD = {
+    "None": (lambda *_, **__: None, "incorrect", "did you forget a `return`?"),
+    "a string": (lambda *_, **__: "five", "incorrect", ""),
+    "a wrong shape": (lambda *_, **__: torch.zeros(3, 1, 2, 5), "incorrect", ""),
+    "nan": (lambda *_, **__: torch.tensor(float("nan")), "incorrect", ""),
+    "something that is no data": (lambda *_, **__: object(), "incorrect", "could not be read"),
+    "an exception": (lambda *_, **__: {}["missing"], "crashed", "KeyError: 'missing'"),
+}
+
+
+@every_exercise
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_answers_get_a_clear_message(exercise: Exercise, kind: str) -> None:
+    answer, outcome, words = BAD[kind]
+    verdict = verdict_on(exercise, answer)
+    failure = verdict.findings.failure
+    assert failure is not None
+    assert failure.found
+    assert verdict.findings.advice
+    # An answer that always fails alike can still earn a group in which failing is right.
+    assert verdict.outcome in (outcome, "partly")
+    if not exercise.judge:
+        assert words in failure.found
+    if kind == "an exception":
+        assert 'lambda *_, **__: {}["missing"]' in failure.line
+
+
+@every_exercise
+def test_a_check_is_quick(exercise: Exercise) -> None:
+    verdict_on(exercise, exercise.reference)
+    took = []
+    for _ in range(5):
+        start = time.process_time()
+        verdict_on(exercise, exercise.reference)
+        took.append(time.process_time() - start)
+    assert sorted(took)[2] < 0.2
+
+
+@every_exercise
+def test_grading_uses_other_inputs(exercise: Exercise) -> None:
+    visible = [case.inputs() for case in exercise.make_cases(0, "visible")]
+    graded = [case.inputs() for case in exercise.make_cases(0, "grading")]
+    assert visible != graded
+    assert len(visible) == len(graded)
+
+
+def test_an_endless_loop_is_stopped() -> None:
+    def weight_norm(weights):
+        while True:
+            pass
+
+    exercise = LESSONS["00_start_here"].exercises["weight_norm"]
+    verdict = verdict_on(exercise, weight_norm)
+    assert verdict.outcome == "timed out"
+    assert "still running after 5 s" in verdict.findings.failure.found
