@@ -83,7 +83,7 @@ def _build(given: argparse.Namespace) -> int:
         names = [lessons.name_of(given.lesson)]
     if not names:
         raise ValueError(f"no lessons in {root / 'solutions'}; run it in the repository, or --root")
-    builder = Builder(root, lambda path: results.fill("{{" + path + "}}", root / "results"))
+    builder = Builder(root, lambda text: results.fill(text, root / "results"))
     drifted = []
     for name in names:
         lesson = lessons.find(name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,8 +20,7 @@ from grokedu.classroom.lesson import Lesson, Reflection
 from grokedu.classroom.script import ScriptCell, ScriptError
 from grokedu.classroom.source import names_bound, names_needed, solution
 
-Lookup = Callable[[str], str]
-_RESULT = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+Fill = Callable[[str], str]
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -30,7 +28,7 @@ METADATA = {
 
 
 def assemble(
-    lesson: Lesson, cells: Sequence[ScriptCell], lookup: Lookup, repository: str, branch: str
+    lesson: Lesson, cells: Sequence[ScriptCell], fill: Fill, repository: str, branch: str
 ) -> NotebookNode:
     """The source notebook of a lesson.
 
@@ -43,7 +41,7 @@ def assemble(
     notebook.nbformat_minor = 5
     for position, cell in enumerate(cells):
         if cell.kind == "markdown" and cell.role != "reflect":
-            text = _RESULT.sub(lambda match: lookup(match[1]), cell.source)
+            text = fill(cell.source)
             if position == 0:
                 text += "\n\n" + badges(lesson, repository, branch)
             notebook.cells.append(new_markdown_cell(text))

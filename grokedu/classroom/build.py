@@ -18,7 +18,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from grokedu.classroom.assemble import Lookup, assemble
+from grokedu.classroom.assemble import Fill, assemble
 from grokedu.classroom.execute import execute, scores
 from grokedu.classroom.lesson import Lesson
 from grokedu.classroom.progress import write_whole
@@ -35,11 +35,11 @@ class Builder:
 
     Args:
         root: the repository, holding ``solutions/``, ``course/`` and ``pyproject.toml``.
-        lookup: turns what stands between ``{{`` and ``}}`` in prose into text.
+        fill: puts results into prose, where it says ``{{NAME.key:format}}``.
     """
 
-    def __init__(self, root: Path, lookup: Lookup) -> None:
-        self.root, self.lookup = root, lookup
+    def __init__(self, root: Path, fill: Fill) -> None:
+        self.root, self.fill = root, fill
         settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
         published = settings["tool"]["grokedu"]
         self.repository, self.branch = published["repository"], published["branch"]
@@ -90,7 +90,7 @@ class Builder:
 
     def _source(self, lesson: Lesson) -> NotebookNode:
         script = read_script(self.root / "solutions" / f"{lesson.name}.py")
-        notebook = assemble(lesson, script, self.lookup, self.repository, self.branch)
+        notebook = assemble(lesson, script, self.fill, self.repository, self.branch)
         notebook.metadata["grokedu"] = {"made_of": _made_of(lesson, notebook)}
         return notebook
 

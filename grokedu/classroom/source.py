@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+STUB = ("# write your code here", "raise NotImplementedError()")
 
 _Definition = (ast.FunctionDef, ast.AsyncFunctionDef)
 
