@@ -119,8 +119,11 @@ class Loop:
 
     @torch.no_grad()
     def observe(self) -> Row:
-        """Measure every run now, append it to the history and return it, name to (S,)."""
-        logits = self.model.apply(self.params, self.inputs)
+        """Measure every run now, append it to the history and return it, name to (S,).
+
+        Losses are taken in float64: in float32 a cross-entropy below 1e-7 would read 0.
+        """
+        logits = self.model.apply(self.params, self.inputs).double()
         fit = _LOSS[self.loss]
         columns: dict[str, list[float]] = {}
         for run, task in enumerate(self.tasks):

@@ -7,6 +7,11 @@ logits (for the cross-entropy ``(softmax - one_hot) / n``, for the squared error
 
     dW = act(h).T @ G,      d[A; B] = X.T @ (act'(h) * (G @ W.T))
 
+The entry of G at the label is minus the sum of the others, and is computed so. As ``softmax - 1`` it
+would round to 0 in float32 as soon as the loss is below 1e-7, long before the others do: the logits
+then only grow, which has been called softmax collapse (Prieto et al. 2025, arXiv 2501.04697), and
+runs with little weight decay never generalise. Computed as the sum, float32 follows float64.
+
 Batched matrix products with X beat gathering and scattering rows on CPUs, and the buffers are kept
 between steps because page faults of fresh large tensors would halve the throughput.
 """
@@ -73,8 +78,8 @@ class ExactGradient:
             active = ACTIVATIONS[self.model.activation](hidden)
         logits = torch.bmm(active, readout, out=self.logits)
         if self.loss == "cross_entropy":
-            error = torch.softmax(logits, dim=-1)
-            error.scatter_add_(-1, self.labels, self.minus_one).mul_(self.weights)
+            error = torch.softmax(logits, dim=-1).scatter_(-1, self.labels, 0.0)
+            error.scatter_(-1, self.labels, -error.sum(dim=-1, keepdim=True)).mul_(self.weights)
         else:
             error = logits.scatter_add_(-1, self.labels, self.minus_one)
             error.mul_(self.weights * (2 / self.model.p))

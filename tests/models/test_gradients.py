@@ -48,3 +48,23 @@ def test_an_unknown_loss_is_refused() -> None:
             torch.ones(1, 1),
             "hinge",
         )
+
+
+def test_float32_keeps_the_gradient_where_the_loss_rounds_to_zero() -> None:
+    model = TwoLayer(7, 16)
+    single = model.init([random_stream(0, "init")])
+    single["W"] *= 400
+    pairs, _ = modular_addition(7)
+    logits = model.apply(single, pairs)
+    top = logits[0].topk(2).values
+    pairs = pairs[top[:, 0] - top[:, 1] > 18][None]  # there float32's softmax is 1
+    labels = model.apply(single, pairs[0]).argmax(-1)
+    assert len(pairs[0]) > 5
+    assert F.cross_entropy(model.apply(single, pairs[0])[0], labels[0]) == 0
+    exact = {name: tensor.double() for name, tensor in single.items()}
+    ours, wanted = (
+        ExactGradient(model, pairs, labels, torch.ones(labels.shape, dtype=p["A"].dtype))(p)["W"]
+        for p in (single, exact)
+    )
+    assert wanted.norm() > 0
+    assert (ours - wanted).norm() < 1e-3 * wanted.norm()

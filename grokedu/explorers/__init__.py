@@ -1,0 +1,5 @@
+"""Explorers: pictures that follow sliders; without ipywidgets they stand still."""
+
+from grokedu.explorers.grokking import GrokkingExplorer
+
+__all__ = ["GrokkingExplorer"]

@@ -1,0 +1,20 @@
+"""Figures: one function a figure, each with an alt text, which ``show(figure)`` displays too."""
+
+from grokedu.figures.critical_fraction import critical_fraction
+from grokedu.figures.curves import curves
+from grokedu.figures.live import LiveCurves
+from grokedu.figures.metrics_against_loss import metrics_against_loss
+from grokedu.figures.norms import norms
+from grokedu.figures.style import Described, show
+from grokedu.figures.weight_decay_law import weight_decay_law
+
+__all__ = [
+    "Described",
+    "LiveCurves",
+    "critical_fraction",
+    "curves",
+    "metrics_against_loss",
+    "norms",
+    "show",
+    "weight_decay_law",
+]

@@ -1,0 +1,111 @@
+"""Claims of the course's sources, each reproduced by one command: ``grokedu reproduce NAME``.
+
+One module a claim. Its ``run(quick, progress)`` trains or reads the shared ensemble and returns an
+:class:`Outcome`: the numbers with their intervals over runs beside the published ones, a verdict
+and a figure. :func:`reproduce` writes both.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from grokedu import results
+from grokedu.reproduce.outcome import Outcome, provenance
+
+CLAIMS: dict[str, str] = {
+    "modular-grokking": "generalisation comes long after the train data is fitted",
+    "weight-decay-law": "the delay is inversely proportional to the weight decay",
+    "critical-fraction": "below a critical share of the data nothing generalises",
+    "norm-and-grokking": "the weight norm falls when a network groks",
+    "plain-metrics": "a norm or a label-free loss tells the test loss",
+}
+
+
+def reproduce(
+    name: str,
+    *,
+    quick: bool = False,
+    progress: bool = True,
+    folder: Path = Path("results"),
+    figure: bool = True,
+) -> dict[str, Any]:
+    """Reproduce a claim, write ``NAME.json`` and ``NAME.png`` into the folder, return the numbers.
+
+    Args:
+        name: one of :data:`CLAIMS`.
+        quick: fewer seeds or steps; under two minutes on two cores.
+        progress: whether to show progress bars.
+        folder: where the results go.
+        figure: whether to draw.
+
+    Raises:
+        ValueError: if no claim has this name.
+    """
+    if name not in CLAIMS:
+        raise ValueError(f"no claim is called {name!r}; there are {', '.join(CLAIMS)}")
+    module = import_module(f"grokedu.reproduce.{name.replace('-', '_')}")
+    outcome: Outcome = module.run(quick=quick, progress=progress)
+    command = f"grokedu reproduce {name}" + (" --quick" if quick else "")
+    result = {
+        "claim": CLAIMS[name],
+        "published": outcome.published,
+        "verdict": outcome.verdict,
+        "says": outcome.says,
+        **outcome.numbers,
+        **provenance(command, outcome.seeds),
+    }
+    results.write(folder, name, result)
+    if figure and outcome.draw is not None:
+        outcome.draw().write(folder / f"{name}.png")
+    return result
+
+
+def main(
+    name: str | None = None,
+    *,
+    quick: bool = False,
+    progress: bool = True,
+    folder: Path = Path("results"),
+    work: Path = Path("build/ensemble"),
+) -> int:
+    """The command ``grokedu reproduce``: a claim, ``all`` of them, or the shared ``ensemble``.
+
+    Args:
+        name: without one, the names are listed.
+        quick, progress, folder: as for :func:`reproduce`. A quick ensemble is one of its cells for
+            a few hundred steps, which overwrites nothing.
+        work: where a cut-off making of the ensemble is kept and goes on from.
+
+    Returns:
+        The exit status, 0.
+    """
+    if name is None:
+        for claim, what in CLAIMS.items():
+            print(f"{claim:20} {what}")
+        print(f"{'ensemble':20} the runs that the claims and the lessons share, made anew")
+        return 0
+    if name == "ensemble":
+        ensemble = import_module("grokedu.reproduce.ensemble")
+        if quick:
+            print(ensemble.train_cell((0.01, 1.0, 0.5), seeds=[0], steps=1000, progress=progress))
+        else:
+            print(f"Wrote {ensemble.ship(work, workers=2)}")
+        return 0
+    for claim in CLAIMS if name == "all" else [name]:
+        result = reproduce(claim, quick=quick, progress=progress, folder=folder)
+        print(f"{claim}\n{report(result)}\nwritten to {folder / claim}.json and .png\n")
+    return 0
+
+
+def report(result: dict[str, Any]) -> str:
+    """A result in a few lines: claim, published, found, verdict."""
+    return "\n".join(
+        [
+            f"claim:     {result['claim']}",
+            f"published: {result['published']}",
+            f"here:      {result['says']}",
+            f"verdict:   {result['verdict']}",
+        ]
+    )
