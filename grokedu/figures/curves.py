@@ -41,7 +41,7 @@ def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described
         median_and_band(right, steps, runs[f"{name}_loss"][after], name, **line)
     fitted, grokked = _half(runs.fitted_at(threshold)), _half(runs.grokked_at(threshold))
     for axes in (left, right):
-        log_scale(axes.xaxis)
+        log_scale(axes, "x")
         axes.set(xlabel="optimizer step", xlim=(1, steps[-1]))
         if np.isfinite(fitted):
             end = grokked if np.isfinite(grokked) else steps[-1]
@@ -49,7 +49,7 @@ def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described
     mse = runs.config.get("loss") == "mse"
     left.set(ylabel="accuracy", ylim=(-0.03, 1.05))
     right.set(ylabel="loss (mean squared error)" if mse else "loss (nats)")
-    log_scale(right.yaxis)
+    log_scale(right, "y")
     words = _delay_in_words(fitted, grokked)
     if np.isfinite(fitted):
         place: dict[str, Any] = {"transform": left.get_xaxis_transform(), "va": "center"}

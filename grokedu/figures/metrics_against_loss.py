@@ -49,9 +49,9 @@ def metrics_against_loss(runs: Runs, *, title: str = "") -> Described:
         words = f"{found['value']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}]"
         axes.set_title(f"rank correlation {words}", fontsize=9, color=BLACK)
         axes.set(xlabel=label)
-        log_scale(axes.yaxis)
+        log_scale(axes, "y")
         if metric == "train_loss":
-            log_scale(axes.xaxis)
+            log_scale(axes, "x")
         said.append(f"{label} {words}")
     axes_row[0].set_ylabel("test loss (nats)")
     if title:

@@ -43,7 +43,7 @@ def norms(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described:
         axes.text(at, 1.01, word, transform=axes.get_xaxis_transform(), ha="center", fontsize=8)
         norm = np.median(runs["l2_norm"][np.searchsorted(runs.steps, at)])
         said.append(f"it is {norm:.1f} when {word} (step {at:.0f})")
-    log_scale(axes.xaxis)
+    log_scale(axes, "x")
     axes.set(xlim=(1, steps[-1]), xlabel="optimizer step", ylabel="L2 norm")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8, loc="upper left")

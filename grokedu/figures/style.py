@@ -92,12 +92,13 @@ def panels(columns: int = 1, *, width: float = 6.4, height: float = 3.8) -> tupl
     return figure, list(axes)
 
 
-def log_scale(axis: Axis, subs: tuple[float, ...] = (1.0,)) -> None:
-    """Make an axis logarithmic, with plain numbers at each decade times ``subs``.
+def log_scale(axes: Axes, which: str, subs: tuple[float, ...] = (1.0,)) -> None:
+    """Make the axis "x" or "y" logarithmic, with plain numbers at each decade times ``subs``.
 
     Plain numbers are quicker to draw than powers, and easier to read aloud.
     """
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axes.set(**{f"{which}scale": "log"})
+    axis: Axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _at: f"{value:g}"))
