@@ -60,7 +60,7 @@ def assemble(
             reflection = lesson.reflections[cell.id]
             notebook.cells.append(new_markdown_cell(_rubric(reflection)))
             node = _graded(
-                new_markdown_cell(cell.source),
+                new_markdown_cell(fill(cell.source)),
                 f"{cell.id}-reflect",
                 points=reflection.points,
                 solution=True,
