@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from grokedu.measures import first_reach
@@ -151,7 +151,7 @@ class Runs:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}")
-        save_file(whole, partial, metadata={"grokedu": header})
+        partial.write_bytes(save(whole, metadata={"grokedu": header}))
         os.replace(partial, target)
 
 

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from grokedu import reproduce
+from grokedu.reproduce.norm_and_grokking import norm_path
+from grokedu.reproduce.weight_decay_law import law
+from grokedu.runs import Runs
+
+FROM_THE_ENSEMBLE = [name for name in reproduce.CLAIMS if name != "modular-grokking"]
+
+
+def test_each_claim_writes_numbers_verdict_provenance_and_a_figure(tmp_path: Path) -> None:
+    for name in FROM_THE_ENSEMBLE:
+        reproduce.reproduce(name, quick=True, progress=False, folder=tmp_path)
+        written = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+        assert written["verdict"] in ("holds", "holds in a window", "fails")
+        assert {"claim", "published", "says", "command", "seeds", "versions"} <= set(written)
+        assert written["command"] == f"grokedu reproduce {name} --quick"
+        assert "nan" not in written["says"]
+        assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+
+
+def test_modular_grokking_holds(tmp_path: Path) -> None:
+    result = reproduce.reproduce(
+        "modular-grokking", quick=True, progress=False, folder=tmp_path, figure=False
+    )
+    assert result["verdict"] == "holds"
+    assert result["grokked"] == result["runs"] == 5
+    assert result["ratio"]["low"] >= 20
+
+
+def test_the_list_and_an_unknown_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert reproduce.main(None) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in [*reproduce.CLAIMS, "ensemble"])
+    with pytest.raises(ValueError, match="no claim is called 'x'; there are modular-grokking"):
+        reproduce.main("x", folder=tmp_path)
+
+
+def history(norms: list[list[float]], test: list[list[float]]) -> Runs:
+    steps = np.array([0, 10, 100, 1000])
+    ones = np.array([0.0, 1.0, 1.0, 1.0])[:, None] * np.ones(len(norms))
+    return Runs(
+        steps=steps,
+        history={
+            "train_accuracy": ones,
+            "test_accuracy": np.array(test).T,
+            "l2_norm": np.array(norms).T,
+        },
+        labels={"seed": np.arange(len(norms))},
+    )
+
+
+def test_the_norms_path_tells_rising_from_fallen_without_looking_ahead() -> None:
+    runs = history(
+        norms=[[1.0, 5.0, 6.0, 2.0], [1.0, 8.0, 6.0, 6.0]],
+        test=[[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]],
+    )
+    path = norm_path(runs)
+    assert path["at_fit"].tolist() == [5.0, 8.0]
+    assert path["at_grok"].tolist() == [6.0, 6.0]
+    assert path["peak"].tolist() == [6.0, 8.0]
+    assert path["rose_all_the_way"].tolist() == [True, False]
+
+
+def test_the_law_finds_a_slope_of_minus_one_and_leaves_censored_cells_out() -> None:
+    steps = np.arange(0, 3001, 10)
+    decays = np.repeat([0.1, 0.3, 1.0, 3.0], 4)
+    late = np.where(decays == 0.1, np.inf, 600 / decays + 10)
+    runs = Runs(
+        steps=steps,
+        history={
+            "train_accuracy": (steps[:, None] >= 10) * np.ones(16),
+            "test_accuracy": (steps[:, None] >= late).astype(float),
+        },
+        labels={"weight_decay": decays},
+    )
+    found = law(runs, resamples=50)
+    assert found["slope"]["value"] == pytest.approx(-1)
+    assert found["censored"] == 4
+    assert [pair["from"] for pair in found["local_slopes"]] == [0.3, 1.0]
