@@ -62,7 +62,7 @@ class Builder:
         source = self._source(lesson)
         key = self.answer_key(lesson.name)
         old = _read(key)
-        if old is not None and old.metadata.get("grokedu") == source.metadata["grokedu"]:
+        if old is not None and _is_of(old, source):
             _keep_outputs(old, source)
         elif run:
             execute(source)
@@ -127,6 +127,12 @@ def _made_of(lesson: Lesson, notebook: NotebookNode) -> str:
 
 def _sources(notebook: NotebookNode) -> list[tuple[str, str, str, dict[str, Any]]]:
     return [(c.cell_type, c.id, c.source, dict(c.metadata)) for c in notebook.cells]
+
+
+def _is_of(built: NotebookNode, source: NotebookNode) -> bool:
+    """Whether a built notebook was executed from just this source."""
+    same = built.metadata.get("grokedu") == source.metadata["grokedu"]
+    return same and _sources(built) == _sources(source)
 
 
 def _keep_outputs(old: NotebookNode, new: NotebookNode) -> None:

@@ -13,7 +13,14 @@ from typing import Any
 import torch
 
 from grokedu.classroom import wire
-from grokedu.classroom.guard import Crash, TimeLimit, call_within, crash_report, quiet
+from grokedu.classroom.guard import (
+    KEPT_OUTPUT,
+    Crash,
+    TimeLimit,
+    call_within,
+    crash_report,
+    quiet,
+)
 from grokedu.classroom.probes import drive
 
 STATUSES = ("returned", "not attempted", "missing", "crashed", "timed out", "not data")
@@ -72,24 +79,24 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
     name, probe, seconds, args, kwargs = wire.decode(message)
     if name not in functions:
         return wire.encode({"status": "missing"})
-    reply: dict[str, Any] = {}
     with quiet() as printed, torch.random.fork_rng(devices=[]):
+        raised: BaseException | None = None
+        reply: dict[str, Any] = {}
         try:
             result = call_within(seconds, lambda: drive(probe, functions[name], args, kwargs))
             reply = {"status": "returned", "result": result, "args": args, "kwargs": kwargs}
         except KeyboardInterrupt:
             raise
-        except TimeLimit:
-            reply = {"status": "timed out"}
-        except NotImplementedError as error:
-            reply = {"status": "crashed", "crash": crash_report(error).as_data()}
-            if not error.args:
-                reply = {"status": "not attempted"}
         except BaseException as error:
-            reply = {"status": "crashed", "crash": crash_report(error).as_data()}
-        reply["printed"] = printed.getvalue()
+            raised = error
+
+        def tell() -> bytes:
+            told = _told(raised) if raised is not None else reply
+            return wire.encode(told | {"printed": printed.getvalue()})
+
+        # Reading a result or an error may run code of the learner's again.
         try:
-            return call_within(seconds, lambda: wire.encode(reply))
+            return call_within(seconds, tell)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -97,20 +104,49 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
             return wire.encode({"status": "not data", "reason": reason})
 
 
+def _told(error: BaseException) -> dict[str, Any]:
+    """The reply that an exception makes."""
+    if isinstance(error, TimeLimit):
+        return {"status": "timed out"}
+    if isinstance(error, NotImplementedError) and not error.args:
+        return {"status": "not attempted"}
+    return {"status": "crashed", "crash": crash_report(error).as_data()}
+
+
 def read_reply(message: bytes) -> Reply:
     """Decode a reply, believing nothing about it: anything malformed is "not data"."""
     try:
         data = wire.decode(message)
-        crash = Crash(**data["crash"]) if "crash" in data else None
-        reply = Reply(
-            status=data["status"],
-            result=data.get("result"),
-            args=tuple(data.get("args", ())),
-            kwargs=dict(data.get("kwargs", {})),
-            printed=str(data.get("printed", "")),
-            crash=crash,
-            reason=str(data.get("reason", "")),
-        )
-    except (wire.WireError, TypeError, KeyError, AttributeError, ValueError) as error:
-        return Reply("not data", reason=str(error)[:200])
-    return reply if reply.status in STATUSES else Reply("not data", reason="an unknown status")
+    except wire.WireError as error:
+        return Reply("not data", reason=str(error))
+    if not (isinstance(data, dict) and data.keys() <= _PARTS.keys()):
+        return Reply("not data", reason="not a reply")
+    if not all(isinstance(part, _PARTS[name]) for name, part in data.items()):
+        return Reply("not data", reason="a reply of the wrong parts")
+    if data.get("status") not in STATUSES:
+        return Reply("not data", reason="an unknown status")
+    if "crash" in data:
+        data["crash"] = _read_crash(data["crash"])
+    for name in ("printed", "reason"):
+        data[name] = data.get(name, "")[:KEPT_OUTPUT]
+    return Reply(**data | {"args": tuple(data.get("args", ()))})
+
+
+_PARTS: dict[str, Any] = {
+    "status": str,
+    "result": object,
+    "args": (list, tuple),
+    "kwargs": dict,
+    "printed": str,
+    "crash": dict,
+    "reason": str,
+}
+
+
+def _read_crash(data: dict[Any, Any]) -> Crash:
+    """A crash from data that may be anything."""
+    texts = {
+        name: str(data.get(name, ""))[:500] for name in ("type", "message", "function", "text")
+    }
+    line = data.get("line")
+    return Crash(**texts, line=line if isinstance(line, int) else 0)

@@ -72,7 +72,8 @@ def describe(value: Any, limit: int = 160) -> str:
         return f"a {value.dtype} array of shape {value.shape}"
     if isinstance(value, (Tensor, np.ndarray)):
         entries = describe(value.tolist(), limit)
-        return entries if value.ndim == 0 else f"{type(value).__name__.lower()}({entries})"
+        name = "tensor" if isinstance(value, Tensor) else "array"
+        return entries if value.ndim == 0 else f"{name}({entries})"
     if isinstance(value, torch.Generator):
         return f"torch.Generator().manual_seed({value.initial_seed()})"
     if isinstance(value, float):
@@ -112,7 +113,7 @@ def _dicts(got: Any, want: dict[Any, Any], operations: int, path: str) -> str:
     if not isinstance(got, dict):
         return f"{path} is {_a(got)}, wanted a dict with keys {list(want)}"
     if set(got) != set(want):
-        return f"{path} has keys {list(got)}, wanted {list(want)}"
+        return f"{path} has keys {describe(list(got))}, wanted {list(want)}"
     for key, entry in want.items():
         if found := difference(got[key], entry, operations, f"{path}[{key!r}]"):
             return found
@@ -132,16 +133,18 @@ def _sequences(got: Any, want: list[Any] | tuple[Any, ...], operations: int, pat
 
 def _numbers(got: Any, want: Any, operations: int, path: str) -> str:
     left, right = (x.item() if isinstance(x, (Tensor, np.ndarray)) else x for x in (got, want))
+    eps = max(_eps(got), _eps(want))
     if isinstance(left, bool) != isinstance(right, bool):
         return f"{path} is {left}, wanted {describe(right)}"
     if left == right or (left != left and right != right):
         return ""
     if left != left:
         return f"{path} is nan, wanted {describe(right)}"
-    eps = max(_eps(got), _eps(want))
-    if right == right and abs(left - right) <= operations * eps * max(1.0, abs(right)):
-        return ""
-    return f"{path} is {_apart(left, right)}"
+    try:
+        close = abs(left - right) <= operations * eps * max(1.0, abs(right))
+    except OverflowError:  # an integer, or a difference, larger than any float
+        close = False
+    return "" if close else f"{path} is {_apart(left, right)}"
 
 
 def _apart(got: Any, want: Any) -> str:

@@ -156,8 +156,22 @@ class Exercise:
         if not self.mutates and (found := self._changed(case, reply)):
             return found
         if self.judge is not None:
-            return self.judge(case, reply.result)
-        return difference(reply.result, expected.result, self.operations)
+            found = self.judged(case, reply.result)
+        else:
+            found = difference(reply.result, expected.result, self.operations)
+        if self.mutates and not found:
+            after = reply.args, reply.kwargs
+            wanted = expected.args, expected.kwargs
+            found = difference(after, wanted, self.operations, "(args, kwargs) after the call")
+        return found
+
+    def judged(self, case: Case, result: Any) -> str:
+        """What `judge` says of a result, which may be anything that crosses the wire."""
+        assert self.judge is not None
+        try:
+            return self.judge(case, result)
+        except Exception:
+            return f"it returned {describe(result)}, which is not of the kind that is wanted"
 
     @staticmethod
     def _changed(case: Case, reply: Reply) -> str:

@@ -91,9 +91,9 @@ def call_within(seconds: float, function: Callable[[], Any]) -> Any:
         _watcher.start()
     thread = threading.get_ident()
     _watcher.raised.discard(thread)
-    _watcher.ends[thread] = time.monotonic() + seconds
     try:
         try:
+            _watcher.ends[thread] = time.monotonic() + seconds
             return function()
         finally:
             _watcher.release(thread)
@@ -113,6 +113,9 @@ class _Kept(io.StringIO):
     def write(self, text: str) -> int:
         super().write(text[: max(0, KEPT_OUTPUT - self.tell())])
         return len(text)
+
+    def close(self) -> None:
+        """Stay open: whoever closes it closes what is not theirs."""
 
 
 @contextlib.contextmanager
@@ -139,13 +142,21 @@ def _descriptor_closed(descriptor: int) -> Iterator[None]:
     """Point a file descriptor at nothing for a while."""
     saved = os.dup(descriptor)
     try:
+        _flush()
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, descriptor)
         os.close(nothing)
         yield
     finally:
+        _flush()
         os.dup2(saved, descriptor)
         os.close(saved)
+
+
+def _flush() -> None:
+    """Let what Python still holds for stderr go where the descriptor points now."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.__stderr__.flush()  # type: ignore[union-attr]
 
 
 def crash_report(error: BaseException) -> Crash:
@@ -153,7 +164,9 @@ def crash_report(error: BaseException) -> Crash:
 
     Frames of the standard library, of installed packages and of this package are skipped.
     """
-    message = str(error) if isinstance(error, Exception) else ""
+    message = ""
+    with contextlib.suppress(Exception):
+        message = str(error) if isinstance(error, Exception) else ""
     found: types.TracebackType | None = None
     trace = error.__traceback__
     while trace is not None:

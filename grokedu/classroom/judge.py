@@ -36,7 +36,9 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
     groups = _groups(exercise, cases, faults)
     passed = sum(not fault for fault in faults)
     if passed == len(cases):
-        return Verdict(Findings(exercise.id, "correct", groups, passed, len(cases)))
+        return Verdict(
+            Findings(exercise.id, "correct", groups, passed, len(cases), version=exercise.version)
+        )
     first = next(index for index, fault in enumerate(faults) if fault)
     outcome = "partly" if any(earned for earned, _ in groups.values()) else "incorrect"
     if outcome == "incorrect" and replies[first].status in ("crashed", "timed out"):
@@ -93,7 +95,7 @@ def _alike(exercise: Exercise, case: Case, reply: Reply, theirs: Reply) -> bool:
     if reply.crash and theirs.crash:
         return reply.crash.type == theirs.crash.type
     if exercise.judge is not None and reply.status == "returned":
-        return exercise.judge(case, reply.result) == exercise.judge(case, theirs.result)
+        return exercise.judged(case, reply.result) == exercise.judged(case, theirs.result)
     same_result = not difference(reply.result, theirs.result, exercise.operations)
     return same_result and not difference(reply.args, theirs.args, exercise.operations)
 

@@ -58,7 +58,8 @@ def _leaves(value: Any) -> list[Tensor]:
 def gradients(answer: Callable[..., Tensor], *args: Any) -> dict[str, Any]:
     """The result of ``answer(*args)`` and its gradient for every floating-point tensor in ``args``.
 
-    A result that is not a scalar is summed first. Tensors without influence get a gradient of None.
+    A result that is not a scalar is summed first. Tensors without influence get a gradient of None,
+    and so do all when the result is no tensor.
 
     >>> trace = gradients(lambda x: (x**2).sum(), torch.tensor([3.0]))
     >>> trace["gradients"]
@@ -66,6 +67,8 @@ def gradients(answer: Callable[..., Tensor], *args: Any) -> dict[str, Any]:
     """
     leaves = [leaf.requires_grad_() for leaf in _leaves(args)]
     result = answer(*args)
+    if not isinstance(result, Tensor):
+        return {"result": result, "gradients": None}
     slopes = torch.autograd.grad(result.sum(), leaves, allow_unused=True)
     return {"result": result.detach(), "gradients": list(slopes)}
 
@@ -81,7 +84,7 @@ def optimizer(
 
     Returns the parameters after each step, a list for each row.
     """
-    leaves = [torch.nn.Parameter(value) for value in params]
+    leaves = [torch.nn.Parameter(value.clone()) for value in params]
     made = answer(leaves, **options)
     states = []
     for row in gradients:
@@ -101,11 +104,14 @@ def module(
 ) -> dict[str, Any]:
     """Build ``answer(**options)``, load ``state`` by name, and call it on ``inputs``.
 
-    Returns the output and the gradient of its sum for each parameter, by name.
+    Returns the output and the gradient of its sum for each parameter, by name; no gradients when
+    the output is no tensor.
     """
     made = answer(**options)
     made.load_state_dict(dict(state))
     output = made(*inputs)
+    if not isinstance(output, Tensor):
+        return {"output": output, "gradients": None}
     output.sum().backward()
     slopes = {name: value.grad for name, value in made.named_parameters()}
     return {"output": output.detach(), "gradients": slopes}

@@ -61,6 +61,8 @@ def _agree(path: Path, kind: str, source: str, role: str) -> None:
     start = source.strip().split("\n")[0][:60]
     if kind == "code" and (not role or role == "reflect"):
         raise ScriptError(f"{path.name}: the code cell {start!r} has no role for code")
+    if kind not in ("code", "markdown"):
+        raise ScriptError(f"{path.name}: a {kind} cell; wanted code or markdown")
     if kind == "markdown" and role not in ("", "reflect"):
         raise ScriptError(f"{path.name}: the text cell {start!r} cannot be a {role!r} cell")
     if role in ("answer", "test") and source.strip():

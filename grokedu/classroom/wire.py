@@ -6,7 +6,8 @@ allocated before the sizes have been checked, so a message from a hostile proces
 but can do nothing else.
 
 Crosses: None, bool, int, float, complex, str, list, tuple, dict, Fraction, CPU tensors (dtype and
-``requires_grad`` kept), NumPy arrays and scalars, and ``torch.Generator`` (as its seed).
+``requires_grad`` kept), NumPy arrays, and ``torch.Generator`` (as its seed). A NumPy scalar comes
+back as an array of no dimensions, and a subclass as what it is a subclass of.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ from safetensors.torch import save as save_payload
 from torch import Tensor
 
 MAX_BYTES = 64 * 2**20
+MAX_HEADER = 8 * 2**20
 MAX_DEPTH = 32
 _LENGTH = 8
+# What a node of the tree, a tensor and a generator count against MAX_HEADER, so that neither a few
+# bytes nor one list put into another many times can ask for much memory.
+_NODE, _TENSOR, _GENERATOR = 64, 128, 8192
 
 
 class WireError(ValueError):
@@ -37,16 +42,26 @@ def encode(value: object) -> bytes:
 
     Raises:
         WireError: the value, or something inside it, is of a kind that does not cross, is nested
-            deeper than 32 levels, or is larger than 64 MB.
+            deeper than 32 levels, or is larger than 64 MB (8 MB for what is not in a tensor).
 
     >>> decode(encode({"x": (1, 2.5, None)}))
     {'x': (1, 2.5, None)}
     """
     writer = _Writer()
-    header = json.dumps(writer.node(value, 0), separators=(",", ":")).encode()
-    if len(header) + writer.size > MAX_BYTES:
-        raise WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
-    return len(header).to_bytes(_LENGTH, "little") + header + save_payload(writer.tensors)
+    try:
+        header = json.dumps(writer.node(value, 0), separators=(",", ":"), allow_nan=False).encode()
+        payload = save_payload(writer.tensors)
+    except WireError:
+        raise
+    except Exception as error:
+        # Only objects that are not what they say they are get here, and they may raise anything.
+        raise WireError(
+            f"not plain data, though it looks like it: {type(error).__name__}"
+        ) from None
+    message = len(header).to_bytes(_LENGTH, "little") + header + payload
+    if len(header) > MAX_HEADER or len(message) > MAX_BYTES:
+        raise _too_large()
+    return message
 
 
 def decode(message: bytes) -> Any:
@@ -55,18 +70,49 @@ def decode(message: bytes) -> Any:
     Raises:
         WireError: the bytes are too many, truncated, malformed or nested deeper than 32 levels.
     """
-    if not _LENGTH <= len(message) <= 2 * MAX_BYTES:
+    if not _LENGTH <= len(message) <= MAX_BYTES:
         raise WireError(f"not a message: {len(message)} bytes")
-    length = int.from_bytes(message[:_LENGTH], "little")
-    if length > min(MAX_BYTES, len(message) - _LENGTH):
-        raise WireError("not a message: its header is longer than the message")
-    body = message[_LENGTH + length :]
+    header, body = _split(message)
+    _split(body)  # safetensors begins with a length and a header too
     try:
-        tree = json.loads(message[_LENGTH : _LENGTH + length], parse_constant=_refuse_constant)
+        tree = json.loads(header, parse_constant=_refuse_constant)
         tensors = load_payload(body)
-    except (ValueError, RecursionError, SafetensorError, KeyError, TypeError) as error:
-        raise WireError(f"not a message: {type(error).__name__}") from None
-    return _Reader(tensors).value(tree, 0)
+        return _Reader(tensors).value(tree, 0)
+    except WireError:
+        raise
+    except (
+        ArithmeticError,
+        LookupError,
+        RuntimeError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as e:
+        raise WireError(f"not a message: {type(e).__name__}") from None
+
+
+def _split(message: bytes) -> tuple[bytes, bytes]:
+    """The header that the first bytes give the length of, and what follows it."""
+    end = _LENGTH + int.from_bytes(message[:_LENGTH], "little")
+    if end > min(MAX_HEADER + _LENGTH, len(message)):
+        raise WireError("not a message: its header is longer than it may be")
+    return message[_LENGTH:end], message[end:]
+
+
+def _too_large() -> WireError:
+    return WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
+
+
+class _Budget:
+    """Counts what the tree of a message takes, in bytes of header."""
+
+    def __init__(self) -> None:
+        self.left = MAX_HEADER
+
+    def spend(self, amount: int) -> None:
+        self.left -= amount
+        if self.left < 0:
+            raise _too_large()
 
 
 def _refuse_constant(name: str) -> float:
@@ -79,11 +125,16 @@ class _Writer:
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
         self.size = 0
+        self.budget = _Budget()
 
     def node(self, value: object, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise WireError(f"nested more than {MAX_DEPTH} levels deep")
-        if value is None or isinstance(value, (bool, str)):
+        self.budget.spend(_NODE)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            self.budget.spend(len(value))
             return value
         if isinstance(value, (np.ndarray, np.generic)):
             return {"array": self._store(_from_numpy(np.asarray(value)))}
@@ -92,6 +143,7 @@ class _Writer:
         if isinstance(value, int):
             if value.bit_length() > 4096:
                 raise WireError(f"an integer of {value.bit_length()} bits")
+            self.budget.spend(value.bit_length() // 4)
             return int(value)
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else {"float": repr(float(value))}
@@ -101,6 +153,7 @@ class _Writer:
             parts = value.numerator, value.denominator
             return {"fraction": [self.node(part, depth) for part in parts]}
         if isinstance(value, torch.Generator):
+            self.budget.spend(_GENERATOR)
             return {"generator": value.initial_seed()}
         if isinstance(value, dict):
             pairs = [
@@ -119,9 +172,10 @@ class _Writer:
             raise WireError(f"a tensor on {tensor.device}: bring it to the CPU with .cpu()")
         if tensor.layout != torch.strided or tensor.is_quantized:
             raise WireError(f"a tensor of layout {tensor.layout}: make it dense")
+        self.budget.spend(_TENSOR)
         self.size += tensor.numel() * tensor.element_size()
         if self.size > MAX_BYTES:
-            raise WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
+            raise _too_large()
         name = str(len(self.tensors))
         plain = tensor.detach().resolve_conj().resolve_neg()
         if plain.is_complex():
@@ -136,10 +190,12 @@ class _Reader:
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         self.tensors = tensors
+        self.budget = _Budget()
 
     def value(self, node: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise WireError(f"nested more than {MAX_DEPTH} levels deep")
+        self.budget.spend(_NODE)
         if node is None or isinstance(node, (bool, int, float, str)):
             return node
         if not isinstance(node, dict) or not node:
@@ -150,6 +206,7 @@ class _Reader:
         if kind == "float" and content in ("nan", "inf", "-inf"):
             return float(content)
         if kind == "generator" and type(content) is int and -(2**63) <= content < 2**64:
+            self.budget.spend(_GENERATOR)
             return torch.Generator().manual_seed(content)
         if kind in ("list", "tuple", "dict", "complex", "fraction") and isinstance(content, list):
             return self._container(kind, content, depth)
@@ -162,10 +219,7 @@ class _Reader:
             pairs = [
                 (self.value(key, depth + 1), self.value(entry, depth + 1)) for key, entry in content
             ]
-            try:
-                return dict(pairs)
-            except TypeError:
-                raise WireError("a dict key that cannot be hashed") from None
+            return dict(pairs)
         entries = [self.value(entry, depth + (kind in ("list", "tuple"))) for entry in content]
         if kind == "list":
             return entries
@@ -173,7 +227,7 @@ class _Reader:
             return tuple(entries)
         if len(entries) != 2:
             raise WireError(f"a {kind} of {len(entries)} parts")
-        if kind == "complex" and all(type(part) in (int, float) for part in entries):
+        if kind == "complex" and all(type(part) is float for part in entries):
             return complex(*entries)
         if kind == "fraction" and all(type(part) is int for part in entries) and entries[1]:
             return Fraction(*entries)
@@ -184,22 +238,17 @@ class _Reader:
             raise WireError("a tensor that is not in the payload")
         tensor = self.tensors[name]
         if name.endswith(":complex"):
-            if not tensor.is_floating_point() or tensor.shape[-1:] != (2,):
-                raise WireError("a complex tensor without real and imaginary parts")
             tensor = torch.view_as_complex(tensor)
         if kind == "array":
-            try:
-                return np.asarray(tensor.numpy())
-            except TypeError:
-                raise WireError(f"an array of {tensor.dtype}") from None
+            return np.asarray(tensor.numpy())
         differentiable = tensor.is_floating_point() or tensor.is_complex()
         return tensor.requires_grad_(differentiable and node.get("requires_grad") is True)
 
 
 def _from_numpy(array: np.ndarray) -> Tensor:
     if array.size * array.itemsize > MAX_BYTES:
-        raise WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
+        raise _too_large()
     try:
-        return torch.from_numpy(np.array(array, order="C"))
+        return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
     except TypeError:
         raise WireError(f"a NumPy array of dtype {array.dtype}") from None
