@@ -114,6 +114,11 @@ from grokedu.training import log_spaced
 # accuracy (dashed) stays near zero, and the test *loss* climbs: the network is sure of itself and
 # wrong. Then nothing happens, for a long time. Then something does. Mind the logarithmic axis: the last
 # third of the picture is nine tenths of the time.
+#
+# The weights are float64 for a reason. Once the train loss is below about $10^{-7}$, float32 rounds the
+# probability of the right class to exactly 1: the gradient vanishes, weight decay pulls alone, and the
+# network comes apart before it has quite generalised (Prieto and others 2025). Change it to
+# `torch.float32` afterwards, and see.
 
 # %% experiment="watch"
 if check.ready(
@@ -126,7 +131,7 @@ if check.ready(
 ):
     pairs, labels = modular_addition(31)
     train, test = train_test_split(len(labels), 0.5, torch.Generator().manual_seed(0))
-    params = TwoLayer(p=31, width=128).init(torch.Generator().manual_seed(1))
+    params = TwoLayer(p=31, width=128).init(torch.Generator().manual_seed(1), torch.float64)
     for tensor in params.values():
         tensor.requires_grad_()
     optimizer = torch.optim.AdamW(params.values(), lr=0.01, weight_decay=0.3, betas=(0.9, 0.98))
@@ -312,9 +317,9 @@ if check.ready("grokking_delay"):
 # %% [markdown]
 # Look at the signs. In runs that grok, a *lower* average log-probability, a more confident network, goes with a
 # *lower* test loss; in runs that do not grok, the same number goes with a *higher* one. The reason is
-# plain once you see it: confidence grows all the time, in every run, while the test loss climbs in
-# memorisation and falls in generalisation. A number that only ever goes one way cannot follow one that
-# turns round. The train loss and the norm are in the same position.
+# plain once you see it: confidence grows nearly all the time, in every run, while the test loss climbs in
+# memorisation and falls in generalisation. A number that only goes one way cannot follow one that
+# turns round. The train loss is in the same position; the norm does turn, but at another time.
 #
 # So none of these plain numbers tells by itself that a network has grokked. Lesson 09 comes back to it
 # with measures that see more: sharpness, the learning coefficient and the Fourier structure of the
@@ -386,9 +391,8 @@ if check.ready("grokking_delay", "censored_median"):
 # At a weight decay of {{weight-decay-law.rates.lr_0_01.cells.0.weight_decay}},
 # {{weight-decay-law.rates.lr_0_01.cells.0.censored}} of {{weight-decay-law.rates.lr_0_01.cells.0.runs}} runs at the larger
 # learning rate did not get there in 6000 steps, and {{weight-decay-law.rates.lr_0_003.cells.0.censored}} of
-# {{weight-decay-law.rates.lr_0_003.cells.0.runs}} at the smaller. Had you dropped censored runs, that
-# end of the picture would simply be missing, and the law would look better than it is. At the other
-# end the delay shrinks more slowly than the law says, most of all at the smaller learning rate, where fitting itself
+# {{weight-decay-law.rates.lr_0_003.cells.0.runs}} at the smaller. Had you dropped the censored runs, the
+# slowest would be missing from the picture. At the other end the delay shrinks more slowly than the law says, most of all at the smaller learning rate, where fitting itself
 # takes time. In between there is a window. Over all weight decays that could be measured the slope is
 # {{weight-decay-law.rates.lr_0_003.slope.value:.2f}} at a learning rate of 0.003 and
 # {{weight-decay-law.rates.lr_0_01.slope.value:.2f}} at 0.01.
@@ -469,4 +473,6 @@ GrokkingExplorer(weight_decay=0.3, fraction=0.5, lr=0.01)
 #   dynamics.* arXiv 2310.06110.
 # - Lyu, Jin, Li, Du, Lee, Hu (2023). *Dichotomy of early and late phase implicit biases can provably
 #   induce grokking.* arXiv 2311.18817.
+# - Prieto, Barsbey, Mediano, Birdal (2025). *Grokking at the edge of numerical stability.* arXiv
+#   2501.04697.
 # - Kaplan, Meier (1958). *Nonparametric estimation from incomplete observations.* JASA 53.
