@@ -52,11 +52,19 @@ def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described
     log_scale(right, "y")
     words = _delay_in_words(fitted, grokked)
     if np.isfinite(fitted):
+        plain = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5}
         place: dict[str, Any] = {"transform": left.get_xaxis_transform(), "va": "center"}
         end = grokked if np.isfinite(grokked) else steps[-1]
         middle = np.sqrt(fitted * end)
         left.text(
-            middle, 0.5, words.replace(", ", ",\n"), ha="center", fontsize=8, color=BLACK, **place
+            middle,
+            0.5,
+            words.replace(", ", ",\n"),
+            ha="center",
+            fontsize=8,
+            color=BLACK,
+            bbox=plain,
+            **place,
         )
     left.legend(loc="lower right", frameon=False)
     if title:

@@ -64,26 +64,29 @@ def run(*, quick: bool, progress: bool) -> Outcome:
 def law(runs: Runs, resamples: int = 2000) -> dict[str, Any]:
     """Medians, censored counts, and slopes in the logarithms with bootstrap intervals over runs.
 
-    A weight decay at which any run is censored enters no slope: its median is not known without
-    bias. Runs are resampled within each weight decay.
+    A censored run counts as slower than every other, so a weight decay enters as long as fewer than
+    half of its runs are censored. Runs are resampled within each weight decay; a resample in which
+    a median is unknown gives no slope.
 
     Args:
         runs: of one learning rate and fraction.
         resamples: of the bootstrap.
     """
-    delays = runs.delay()
-    cells = {decay: delays[np.isclose(runs.labels["weight_decay"], decay)] for decay in
-             np.unique(runs.labels["weight_decay"])}  # fmt: skip
-    whole = {decay: cell for decay, cell in cells.items() if np.isfinite(cell).all()}
+    delays = np.where(np.isnan(runs.delay()), np.inf, runs.delay())
+    cells = {
+        decay: delays[np.isclose(runs.labels["weight_decay"], decay)]
+        for decay in np.unique(runs.labels["weight_decay"])
+    }
+    whole = {decay: cell for decay, cell in cells.items() if np.isfinite(np.median(cell))}
     decays = np.array([*whole])
     found: dict[str, Any] = {
         "runs": len(runs),
-        "censored": int(np.isnan(delays).sum()),
+        "censored": int(np.isinf(delays).sum()),
         "cells": [
             {
                 "weight_decay": float(decay),
-                "median_delay": float(np.median(np.where(np.isnan(cell), np.inf, cell))),
-                "censored": int(np.isnan(cell).sum()),
+                "median_delay": float(np.median(cell)),
+                "censored": int(np.isinf(cell).sum()),
                 "runs": len(cell),
             }
             for decay, cell in cells.items()
@@ -102,6 +105,7 @@ def law(runs: Runs, resamples: int = 2000) -> dict[str, Any]:
         ],
         axis=1,
     )
+    drawn = drawn[np.isfinite(drawn).all(axis=1)]
     found["slope"] = _interval(_slope(decays, middles), [_slope(decays, row) for row in drawn])
     for at in range(len(decays) - 1):
         pair = slice(at, at + 2)
