@@ -1,0 +1,35 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"\d+\.?\d*", text)]
+
+
+def test_the_five_lines_print_what_is_shown() -> None:
+    code, shown = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", README, re.S).groups()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    got, want = printed.getvalue().splitlines(), shown.splitlines()
+    assert got[0] == want[0]
+    # Another processor rounds otherwise, which can move a step by a record or two (6 % each).
+    for line, expected in zip(got[1:], want[1:], strict=True):
+        assert line.split("[")[0] == expected.split("[")[0]
+        np.testing.assert_allclose(numbers(line), numbers(expected), rtol=0.2)
+
+
+def test_every_command_shown_is_there() -> None:
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"make ([a-z-]+)", README):
+        assert f"\n{target}:" in makefile
