@@ -16,15 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_EXACT = (bool, str, Fraction, type(None), torch.Generator)
+_EXACT = (str, Fraction, type(None), torch.Generator)
 
 
 def difference(got: Any, want: Any, operations: int = 1000, path: str = "the result") -> str:
     """How ``got`` differs from ``want``; the empty string when it does not.
 
-    Numbers may come as Python numbers, NumPy scalars or tensors with one element and no
-    dimensions; lists and tuples stand for each other; floating-point widths may differ (the coarser
-    one sets the tolerance).
+    Numbers and truth values may come as Python's, as NumPy scalars or as tensors with one element
+    and no dimensions; lists and tuples stand for each other; floating-point widths may differ (the
+    coarser one sets the tolerance).
 
     Args:
         operations: rounded floating-point operations behind one number of the result.
@@ -42,8 +42,8 @@ def difference(got: Any, want: Any, operations: int = 1000, path: str = "the res
         return _dicts(got, want, operations, path)
     if isinstance(want, (list, tuple)):
         return _sequences(got, want, operations, path)
-    if _is_number(want) and _is_number(got):
-        return _numbers(got, want, operations, path)
+    if _is_scalar(want) and _is_scalar(got):
+        return _scalars(got, want, operations, path)
     if isinstance(want, Tensor):
         if isinstance(got, Tensor):
             return _tensors(got, want, operations, path)
@@ -83,7 +83,8 @@ def describe(value: Any, limit: int = 160) -> str:
         text = "{" + ", ".join(f"{k!r}: {describe(v)}" for k, v in value.items()) + "}"
     elif isinstance(value, (list, tuple)):
         left, right = "[]" if isinstance(value, list) else "()"
-        text = left + ", ".join(describe(entry) for entry in value[:20]) + right
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        text = left + ", ".join(describe(entry) for entry in value[:20]) + comma + right
     else:
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -103,10 +104,10 @@ def _a(value: Any) -> str:
     return f"a {kind}" if kind != "str" else "a string"
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, (Tensor, np.ndarray)):
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, (Tensor, np.ndarray, np.generic)):
         return value.ndim == 0
-    return isinstance(value, (int, float, complex)) and not isinstance(value, bool)
+    return isinstance(value, (bool, int, float, complex))
 
 
 def _dicts(got: Any, want: dict[Any, Any], operations: int, path: str) -> str:
@@ -131,17 +132,19 @@ def _sequences(got: Any, want: list[Any] | tuple[Any, ...], operations: int, pat
     return ""
 
 
-def _numbers(got: Any, want: Any, operations: int, path: str) -> str:
-    left, right = (x.item() if isinstance(x, (Tensor, np.ndarray)) else x for x in (got, want))
+def _scalars(got: Any, want: Any, operations: int, path: str) -> str:
+    held = Tensor, np.ndarray, np.generic
+    left, right = (x.item() if isinstance(x, held) else x for x in (got, want))
     eps = max(_eps(got), _eps(want))
     if isinstance(left, bool) != isinstance(right, bool):
-        return f"{path} is {left}, wanted {describe(right)}"
+        return f"{path} is {describe(left)}, wanted {describe(right)}"
     if left == right or (left != left and right != right):
         return ""
     if left != left:
         return f"{path} is nan, wanted {describe(right)}"
     try:
-        close = abs(left - right) <= operations * eps * max(1.0, abs(right))
+        bound = operations * eps * max(1.0, abs(right))
+        close = math.isfinite(bound) and abs(left - right) <= bound
     except OverflowError:  # an integer, or a difference, larger than any float
         close = False
     return "" if close else f"{path} is {_apart(left, right)}"
@@ -161,7 +164,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 def _eps(value: Any) -> float:
     if isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex()):
         return torch.finfo(value.dtype).eps
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fc":
         return float(np.finfo(value.dtype).eps)
     return 0.0 if isinstance(value, int) else math.ulp(1.0)
 
@@ -178,7 +181,8 @@ def _tensors(got: Tensor, want: Tensor, operations: int, path: str) -> str:
     if got.shape != want.shape:
         return f"{path} has {_shape(got.shape)}, wanted {_shape(want.shape)}"
     if _kind(got) != _kind(want):
-        return f"{path} has dtype {got.dtype} ({_kind(got)}), wanted a {_kind(want)} one"
+        wanted = f"{'an' if _kind(want) == 'integer' else 'a'} {_kind(want)} one"
+        return f"{path} has dtype {got.dtype} ({_kind(got)}), wanted {wanted}"
     if got.dtype.itemsize == 1 and want.is_floating_point():
         return f"{path} has dtype {got.dtype}, too coarse to compare"
     left, right = got.detach(), want.detach()
