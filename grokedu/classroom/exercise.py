@@ -159,11 +159,7 @@ class Exercise:
             found = self.judged(case, reply.result)
         else:
             found = difference(reply.result, expected.result, self.operations)
-        if self.mutates and not found:
-            after = reply.args, reply.kwargs
-            wanted = expected.args, expected.kwargs
-            found = difference(after, wanted, self.operations, "(args, kwargs) after the call")
-        return found
+        return found or (self._left(reply, expected) if self.mutates else "")
 
     def judged(self, case: Case, result: Any) -> str:
         """What `judge` says of a result, which may be anything that crosses the wire."""
@@ -175,10 +171,22 @@ class Exercise:
 
     @staticmethod
     def _changed(case: Case, reply: Reply) -> str:
-        for index, (after, before) in enumerate(zip(reply.args, case.args, strict=False)):
-            if difference(after, before, 0):
-                return f"it changed its argument number {index + 1} in place: work on a copy"
-        for name, before in case.kwargs.items():
-            if difference(reply.kwargs.get(name), before, 0):
-                return f"it changed its argument `{name}` in place: work on a copy"
+        after = _arguments(reply)
+        for name, before in _arguments(case).items():
+            if difference(after.get(name), before, 0):
+                return f"it changed its argument {name} in place: work on a copy"
         return ""
+
+    def _left(self, reply: Reply, expected: Reply) -> str:
+        """What is wrong with the arguments as the call left them."""
+        after = _arguments(reply)
+        for name, want in _arguments(expected).items():
+            if found := difference(after.get(name), want, self.operations, f"argument {name}"):
+                return f"after the call, {found}"
+        return ""
+
+
+def _arguments(call: Case | Reply) -> dict[str, Any]:
+    """Arguments by what a learner calls them."""
+    numbered = {f"number {number}": value for number, value in enumerate(call.args, 1)}
+    return numbered | {f"`{name}`": value for name, value in call.kwargs.items()}
