@@ -33,3 +33,13 @@ def test_every_command_shown_is_there() -> None:
     makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"make ([a-z-]+)", README):
         assert f"\n{target}:" in makefile
+
+
+def test_the_badges_are_built_from_the_one_setting() -> None:
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    repository = re.search(r'^repository = "(.*)"', text, re.M)[1]
+    branch = re.search(r'^branch = "(.*)"', text, re.M)[1]
+    lesson = "course/00_start_here/00_start_here.ipynb"
+    assert f"/github/{repository}/blob/{branch}/{lesson}" in README
+    assert f"gh/{repository}/{branch}?urlpath=lab/tree/{lesson}" in README
+    assert f"git clone https://github.com/{repository}" in README

@@ -34,6 +34,10 @@ def _curves(seed: int, level: str, groups: tuple[str, str, str]) -> Iterator[Cas
     yield Case("exactly at a threshold of 0.75", other, (steps, exact, late), at)
     yield Case("the test accuracy never gets there", censored, (steps, early, test))
     yield Case("the train accuracy never gets there", censored, (steps, train, late))
+    # Groups of censored runs alone would be earned by an answer that is always nan.
+    sooner = test.clone()
+    sooner[grokked - 1 :] = 1.0
+    yield Case("a run that gets there after all", censored, (steps, early, sooner))
 
 
 grokking_delay = lesson.exercise(
@@ -193,6 +197,7 @@ def _(seed: int, level: str) -> Iterator[Case]:
             some = steps[order].clone()
             some[some.argsort(descending=True)[:missing]] = NAN
             yield Case(f"{runs} runs, {missing} censored", group, (some,))
+        yield Case(f"{runs} runs, none censored after all", "most censored", (steps[order] / 2,))
 
 
 @censored_median.misconception(
