@@ -92,10 +92,14 @@ class Lesson:
 
     def reflection(self, id: str, *rubric: tuple[int, str]) -> None:
         """Declare a question marked by hand."""
+        if id in self.reflections:
+            raise ValueError(f"lesson {self.name} has two reflections named {id!r}")
         self.reflections[id] = Reflection(id, rubric)
 
     def claim(self, id: str, text: str, *choices: str) -> None:
         """Declare a claim to predict and settle."""
+        if id in self.claims:
+            raise ValueError(f"lesson {self.name} has two claims named {id!r}")
         self.claims[id] = Claim(id, text, choices)
 
     def remember(self, exercise: Exercise, verdict: Verdict) -> None:

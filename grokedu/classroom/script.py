@@ -41,6 +41,7 @@ def read_script(path: Path) -> list[ScriptCell]:
     cells: list[ScriptCell] = []
     for cell in notebook.cells:
         marks = dict(cell.metadata)
+        marks.pop("lines_to_next_cell", None)  # jupytext's note on blank lines
         title = marks.pop("title", "")
         if title or len(marks) > 1 or not set(marks) <= set(ROLES):
             given = " ".join([title, *(f"{key}={value!r}" for key, value in marks.items())])

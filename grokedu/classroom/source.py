@@ -18,6 +18,8 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = ("# write your code here", "raise NotImplementedError()")
 
 _Definition = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OwnNames = (*_Definition, ast.ClassDef, ast.Lambda)
+_OwnNames += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def solution(reference: Callable[..., Any]) -> str:
@@ -51,14 +53,21 @@ def stub(reference: Callable[..., Any]) -> str:
 
 
 def mark(source: str) -> str:
-    """Put the solution marks around the body of every outermost function of some source."""
+    """Put the solution marks around the body of every outermost function of some source.
+
+    Raises:
+        ValueError: a function has its body on the line of its head, where no mark can stand.
+    """
     tree = ast.parse(source)
     lines = source.split("\n")
     for node in reversed(list(_functions(tree))):
         body = node.body
         if ast.get_docstring(node, clean=False) is not None and len(body) > 1:
             body = body[1:]
-        first, last = body[0].lineno - 1, node.end_lineno or len(lines)
+        if body[0].lineno == node.lineno:
+            raise ValueError(f"{node.name!r} has its body on the line of its head; put it below")
+        decorators = [each.lineno for each in getattr(body[0], "decorator_list", ())]
+        first, last = min([body[0].lineno, *decorators]) - 1, node.end_lineno or len(lines)
         while lines[first - 1].lstrip().startswith("#"):
             first -= 1
         indent = " " * body[0].col_offset
@@ -82,6 +91,8 @@ def names_bound(source: str) -> set[str]:
             found |= {(a.asname or a.name).partition(".")[0] for a in node.names}
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            found.add(node.name)
     return found
 
 
@@ -115,5 +126,5 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunction
 def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
         yield node
-        if not isinstance(node, (*_Definition, ast.ClassDef, ast.Lambda)):
+        if not isinstance(node, _OwnNames):
             yield from _outside_functions(node)
