@@ -198,8 +198,9 @@ if check.ready("grokking_delay", "grokking_ratio") and "history" in globals():
 # the highest seed.
 
 # %% experiment="five-seeds"
-runs = train_cell((0.01, 0.3, 0.5), seeds=range(scaled(5, 2)), steps=scaled(2500, 250))
-figures.show(figures.curves(runs, title="Five seeds, trained just now"))
+if check.ready():
+    runs = train_cell((0.01, 0.3, 0.5), seeds=range(scaled(5, 2)), steps=scaled(2500, 250))
+    figures.show(figures.curves(runs, title="Five seeds, trained just now"))
 
 # %% [markdown]
 # ## 5 · Does the weight norm fall?

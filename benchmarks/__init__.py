@@ -1,0 +1,1 @@
+"""Measurements that print ratios and contracts kept: ``python -m benchmarks NAME [--json]``."""

@@ -1,0 +1,32 @@
+"""Run a benchmark by name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+
+NAMES = {"notebooks": "what each lesson takes: seconds, memory, seconds to grade"}
+
+
+def main() -> int:
+    """Run one benchmark, and print its table or its rows as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", epilog="; ".join(f"{k}: {v}" for k, v in NAMES.items())
+    )
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--json", action="store_true", help="print rows as JSON")
+    given = parser.parse_args()
+    rows = import_module(f"benchmarks.{given.name}").measure()
+    if given.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
+    for row in [{name: name for name in widths}, *rows]:
+        print("  ".join(str(row[name]).rjust(width) for name, width in widths.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
