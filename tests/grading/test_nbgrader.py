@@ -1,33 +1,171 @@
-"""nbgrader's own commands, from release to grades, as an instructor types them."""
+"""nbgrader's own commands, from release to grades and feedback, as an instructor types them."""
 
 from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat import NotebookNode
+
+from grokedu.classroom.lesson import Lesson
+from grokedu.lessons import find
 
 pytestmark = pytest.mark.grading
-LESSON = "00_start_here"
+ROOT = Path(__file__).resolve().parents[2]
+
+RAISES = """\
+def {name}(*args):
+    return {{}}["missing"]
+"""
+LOOPS = """\
+def {name}(*args):
+    while True:
+        pass
+"""
+SYNTAX_ERROR = """\
+def {name}(*args:
+    return 0
+"""
+ONE_NORM_A_ROW = """\
+def weight_norm(weights):
+    return weights.square().sum(dim=-1).sqrt()
+"""
+ONLY_ONE_NETWORK = """\
+def forward(params, pairs):
+    a, b = params["A"][pairs[:, 0]], params["B"][pairs[:, 1]]
+    return (a + b).square() @ params["W"]
+"""
+UPSIDE_DOWN = """\
+def grokking_ratio(steps, train_accuracy, test_accuracy, threshold=0.99):
+    fitted = steps[train_accuracy >= threshold]
+    grokked = steps[test_accuracy >= threshold]
+    return float(fitted[0] / grokked[0])
+"""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student hands in, the score it earns, and words of its feedback page."""
+
+    notebook: NotebookNode
+    score: float
+    says: tuple[str, ...]
+
+
+def submission(
+    lesson: Lesson,
+    right: tuple[str, ...],
+    wrong: Mapping[str, str] | None = None,
+    *,
+    partly: Mapping[str, tuple[str, ...]] | None = None,
+    says: tuple[str, ...],
+) -> Submission:
+    """The release with answers of the key, and with other ones.
+
+    Args:
+        right: the cells taken from the answer key.
+        wrong: sources for other answers.
+        partly: the groups whose points a wrong answer earns all the same.
+    """
+    released, key = (
+        nbformat.read(ROOT / folder / lesson.name / f"{lesson.name}.ipynb", as_version=4)
+        for folder in ("course", "solutions")
+    )
+    answers = {cell.id: cell.source for cell in key.cells if cell.id in right}
+    answers |= {name: source.format(name=name) for name, source in (wrong or {}).items()}
+    for cell in released.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    exercises = lesson.exercises
+    score = sum(exercises[id].max_points for id in right if id in exercises)
+    score += sum(exercises[id].points[g] for id, groups in (partly or {}).items() for g in groups)
+    return Submission(released, float(score), says)
+
+
+def start_here() -> dict[str, Submission]:
+    lesson = find("00")
+
+    def with_answer(source: str, *says: str) -> Submission:
+        return submission(lesson, (), {"weight_norm": source}, says=says)
+
+    return {
+        "perfect": submission(lesson, ("weight_norm",), says=("correct — 2 of 2 points",)),
+        "empty": submission(lesson, (), says=("not attempted — 0 of 2 points",)),
+        "half": submission(
+            lesson,
+            (),
+            {"weight_norm": ONE_NORM_A_ROW},
+            partly={"weight_norm": ("one vector",)},
+            says=("partly — 1 of 2 points", "a norm for each row."),
+        ),
+        "crashing": with_answer(
+            RAISES, "crashed — 0 of 2 points", "it raised KeyError", "line 2 of weight_norm"
+        ),
+        "unreadable": with_answer(SYNTAX_ERROR, "SyntaxError"),
+        "endless": with_answer(
+            LOOPS, "timed out — 0 of 2 points", "it was still running after 5 s"
+        ),
+    }
+
+
+def grokking() -> dict[str, Submission]:
+    lesson = find("01")
+    everything = (*lesson.exercises, "norm-reflect", "censored-reflect")
+
+    def all_but(*names: str) -> tuple[str, ...]:
+        return tuple(name for name in everything if name not in names)
+
+    return {
+        "perfect": submission(lesson, everything, says=("correct — 4 of 4 points",)),
+        "empty": submission(lesson, (), says=("not attempted — 0 of 4 points",)),
+        "half": submission(
+            lesson,
+            ("modular_addition", "train_test_split", "cross_entropy", "norm-reflect"),
+            {"forward": ONLY_ONE_NETWORK, "grokking_ratio": UPSIDE_DOWN},
+            partly={"forward": ("one network",)},
+            says=(
+                "correct — 4 of 4 points",
+                "partly — 2 of 3 points",
+                "with runs in front, A[pairs] looks up runs",
+                "not attempted — 0 of 4 points",
+            ),
+        ),
+        "crashing": submission(
+            lesson,
+            all_but("cross_entropy", "grokking_delay"),
+            {"cross_entropy": RAISES, "grokking_delay": SYNTAX_ERROR},
+            says=("crashed — 0 of 4 points", "SyntaxError", "correct — 4 of 4 points"),
+        ),
+        "endless": submission(
+            lesson,
+            all_but("train_step"),
+            {"train_step": LOOPS},
+            says=("timed out — 0 of 4 points", "correct — 4 of 4 points"),
+        ),
+    }
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what an instructor's commands need."""
-    repository = Path(__file__).resolve().parents[2]
     folder = tmp_path_factory.mktemp("course")
     for name in ("solutions", "course"):
-        shutil.copytree(repository / name, folder / name)
+        shutil.copytree(ROOT / name, folder / name)
     for name in ("nbgrader_config.py", "pyproject.toml"):
-        shutil.copy(repository / name, folder)
+        shutil.copy(ROOT / name, folder)
     return folder
 
 
-def nbgrader(course: Path, *arguments: str) -> str:
+def nbgrader(course: Path, *arguments: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=course,
@@ -37,30 +175,49 @@ def nbgrader(course: Path, *arguments: str) -> str:
         timeout=300,
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    return run.stderr
 
 
-def hand_in(course: Path, student: str, notebook: Path) -> None:
-    folder = course / "gradebook" / "submitted" / student / LESSON
-    folder.mkdir(parents=True)
-    shutil.copy(notebook, folder)
-
-
-def test_a_submission_goes_from_release_to_grade_and_feedback(course: Path):
-    release = course / "course" / LESSON / f"{LESSON}.ipynb"
-    built = release.read_bytes()
-    nbgrader(course, "generate_assignment", LESSON, "--force")
-    assert release.read_bytes() == built
-    assert [path.name for path in release.parent.iterdir()] == [release.name]
-    hand_in(course, "perfect", course / "solutions" / LESSON / f"{LESSON}.ipynb")
-    hand_in(course, "empty", release)
-    nbgrader(course, "autograde", LESSON)
-    nbgrader(course, "generate_feedback", LESSON)
+def grades(course: Path, lesson: str) -> dict[str, dict[str, str]]:
     nbgrader(course, "export")
     with (course / "gradebook" / "grades.csv").open() as file:
-        grades = {row["student_id"]: row for row in csv.DictReader(file)}
-    assert grades["perfect"]["score"] == grades["perfect"]["max_score"]
-    assert float(grades["perfect"]["max_score"]) > 0
-    assert float(grades["empty"]["score"]) == 0
-    page = course / "gradebook" / "feedback" / "perfect" / LESSON / f"{LESSON}.html"
-    assert "Score: " in page.read_text()
+        return {
+            row["student_id"]: row for row in csv.DictReader(file) if row["assignment"] == lesson
+        }
+
+
+def page(course: Path, lesson: str, student: str) -> str:
+    """The words of a feedback page."""
+    file = course / "gradebook" / "feedback" / student / lesson / f"{lesson}.html"
+    html = re.sub(r"(?s)<(style|script).*?</\1>", "", file.read_text(encoding="utf-8"))
+    return " ".join(unescape(re.sub("<[^>]*>", "", html)).split())
+
+
+@pytest.mark.parametrize(("prefix", "make"), [("00", start_here), ("01", grokking)])
+def test_submissions_go_from_release_to_grade_and_feedback(course: Path, prefix: str, make):
+    lesson = find(prefix)
+    release = course / "course" / lesson.name / f"{lesson.name}.ipynb"
+    built = release.read_bytes()
+    nbgrader(course, "generate_assignment", lesson.name, "--force")
+    assert release.read_bytes() == built
+    assert [path.name for path in release.parent.iterdir()] == [release.name]
+
+    students = make()
+    for student, handed_in in students.items():
+        folder = course / "gradebook" / "submitted" / student / lesson.name
+        folder.mkdir(parents=True)
+        nbformat.write(handed_in.notebook, folder / release.name)
+    nbgrader(course, "autograde", lesson.name)
+    nbgrader(course, "generate_feedback", lesson.name)
+
+    most = lesson.max_points + sum(each.points for each in lesson.reflections.values())
+    rows = grades(course, lesson.name)
+    scores = {student: float(rows[student]["score"]) for student in students}
+    assert scores == {student: handed_in.score for student, handed_in in students.items()}
+    assert scores["perfect"] == lesson.max_points
+    assert scores["empty"] == 0
+    for student, handed_in in students.items():
+        assert float(rows[student]["max_score"]) == most
+        words = page(course, lesson.name, student)
+        assert f"{lesson.name} (Score: {handed_in.score} / {most:.1f})" in words
+        for said in handed_in.says:
+            assert said in words, f"{student}: {said}"
