@@ -77,11 +77,14 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
     """Refuse a script that does not fit its lesson.
 
     Raises:
-        ScriptError: a cell's id belongs to nothing, an exercise or reflection has no cell, a test
-            stands without or before its answer, an answer uses a name that neither the setup nor
-            an earlier answer binds, or an experiment uses an answer without `check.ready` of it.
+        ScriptError: it does not begin with text, a cell is not Python, a cell's id belongs to
+            nothing, an exercise, reflection or claim has no cell, a test stands without or before
+            its answer, an answer uses a name that neither the setup nor an earlier answer binds,
+            or an experiment uses an answer without `check.ready` of it.
     """
     where = f"{lesson.name}.py"
+    if not cells or cells[0].kind != "markdown" or cells[0].role:
+        raise ScriptError(f"{where}: it begins with no text cell, which holds title and badges")
     placed: dict[str, list[str]] = {role: [] for role in ("answer", "test", "reflect", "predict")}
     known: dict[str, Mapping[str, object]] = {
         "answer": lesson.exercises,
@@ -92,6 +95,7 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
     available: set[str] = set()
     experiments: set[str] = set()
     for cell in cells:
+        _check_syntax(where, cell)
         if cell.role in placed:
             if cell.id not in known[cell.role]:
                 raise ScriptError(f"{where}: the lesson declares no {cell.role} {cell.id!r}")
@@ -110,6 +114,17 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
     for role, ids in placed.items():
         if missing := set(known[role]) - set(ids):
             raise ScriptError(f"{where}: no {role} cell for {', '.join(sorted(missing))}")
+
+
+def _check_syntax(where: str, cell: ScriptCell) -> None:
+    if cell.kind != "code":
+        return
+    try:
+        ast.parse(cell.source)
+    except SyntaxError as error:
+        raise ScriptError(
+            f"{where}: the code cell of {cell.role} {cell.id!r} is not Python: {error}"
+        ) from None
 
 
 def _check_answer(where: str, id: str, missing: set[str], experiments: set[str]) -> None:

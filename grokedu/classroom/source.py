@@ -18,8 +18,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = ("# write your code here", "raise NotImplementedError()")
 
 _Definition = (ast.FunctionDef, ast.AsyncFunctionDef)
-_OwnNames = (*_Definition, ast.ClassDef, ast.Lambda)
-_OwnNames += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_Comprehension = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def solution(reference: Callable[..., Any]) -> str:
@@ -126,5 +125,5 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunction
 def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
         yield node
-        if not isinstance(node, _OwnNames):
+        if not isinstance(node, (*_Definition, ast.ClassDef, ast.Lambda, *_Comprehension)):
             yield from _outside_functions(node)
