@@ -7,7 +7,7 @@ at the future is part of its definition and is said with each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def average_log_prob(logits: Tensor) -> Tensor:
     """The mean log-probability over all inputs *and all classes*, in nats.
 
-    The formula, with both means taken over everything::
+    The formula, with both means taken for each run on its own::
 
         mean_i mean_c [ logits[i, c] - log(sum_k exp(logits[i, k])) ]
 
@@ -129,16 +129,13 @@ def l2_norm(params: Params | nn.Module, *, run_axis: bool = False) -> Tensor:
 
 
 def grokking_delay(
-    steps: Tensor | Sequence[float],
-    train_accuracy: Tensor | Sequence[float],
-    test_accuracy: Tensor | Sequence[float],
-    threshold: float = 0.99,
+    steps: Tensor, train_accuracy: Tensor, test_accuracy: Tensor, threshold: float = 0.99
 ) -> float:
     """Steps between the first time the train and the first time the test accuracy is high enough.
 
     Args:
-        steps: the T steps at which the run was recorded, rising.
-        train_accuracy, test_accuracy: T accuracies each, between 0 and 1.
+        steps: (T,) the steps at which the run was recorded, rising.
+        train_accuracy, test_accuracy: (T,) accuracies between 0 and 1.
         threshold: "reached" means at or above it.
 
     Returns:
@@ -150,9 +147,10 @@ def grokking_delay(
 
     Source: the delay of Power et al. 2022, arXiv 2201.02177, with the threshold made explicit.
 
-    >>> grokking_delay([0, 10, 100, 1000], [0.1, 1.0, 1.0, 1.0], [0.0, 0.0, 0.5, 1.0])
+    >>> steps, train = torch.tensor([0, 10, 100, 1000]), torch.tensor([0.1, 1.0, 1.0, 1.0])
+    >>> grokking_delay(steps, train, torch.tensor([0.0, 0.0, 0.5, 1.0]))
     990.0
-    >>> grokking_delay([0, 10, 100], [0.1, 1.0, 1.0], [0.0, 0.1, 0.2])
+    >>> grokking_delay(steps, train, torch.tensor([0.0, 0.0, 0.1, 0.2]))
     nan
     """
     if not len(steps) == len(train_accuracy) == len(test_accuracy):
@@ -165,10 +163,7 @@ def grokking_delay(
 
 
 def grokking_ratio(
-    steps: Tensor | Sequence[float],
-    train_accuracy: Tensor | Sequence[float],
-    test_accuracy: Tensor | Sequence[float],
-    threshold: float = 0.99,
+    steps: Tensor, train_accuracy: Tensor, test_accuracy: Tensor, threshold: float = 0.99
 ) -> float:
     """The first step with a high test accuracy over the first with a high train accuracy.
 
@@ -180,7 +175,8 @@ def grokking_ratio(
 
     Source: the definition of the delay of Power et al. 2022, taken as a ratio.
 
-    >>> grokking_ratio([0, 10, 100, 1000], [0.1, 1.0, 1.0, 1.0], [0.0, 0.0, 0.5, 1.0])
+    >>> steps, train = torch.tensor([0, 10, 100, 1000]), torch.tensor([0.1, 1.0, 1.0, 1.0])
+    >>> grokking_ratio(steps, train, torch.tensor([0.0, 0.0, 0.5, 1.0]))
     100.0
     """
     if not len(steps) == len(train_accuracy) == len(test_accuracy):

@@ -7,7 +7,6 @@ setting that says where the course is published, and come out the same each time
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from grokedu.classroom.cells import content_id
 from grokedu.classroom.exercise import Exercise
 from grokedu.classroom.lesson import Lesson, Reflection
 from grokedu.classroom.script import ScriptCell, ScriptError
@@ -66,6 +66,9 @@ def assemble(
                 solution=True,
             )
             notebook.cells.append(node)
+        elif cell.role == "predict":
+            choices = ", ".join(f'"{choice}"' for choice in lesson.claims[cell.id].choices)
+            notebook.cells.append(new_code_cell(f"# one of: {choices}\n{cell.source}"))
         else:
             notebook.cells.append(new_code_cell(cell.source))
     _name_cells(notebook)
@@ -175,10 +178,9 @@ def bootstrap(repository: str, branch: str) -> str:
 def _heading(exercise: Exercise) -> str:
     points = f"{exercise.max_points:g} point" + ("s" if exercise.max_points != 1 else "")
     level = {1: "warm-up", 2: "core", 3: "stretch"}[exercise.difficulty]
-    return (
-        f"### Write `{exercise.id}`\n\n*{points} · about {exercise.minutes} minutes · {level}.* "
-        f"You write it because {exercise.why}."
-    )
+    why = exercise.why[:1].upper() + exercise.why[1:]
+    facts = f"{points} · about {exercise.minutes} minutes · {level}"
+    return f"### Write `{exercise.id}`\n\n*{facts}.* {why}."
 
 
 def _rubric(reflection: Reflection) -> str:
@@ -211,6 +213,6 @@ def _name_cells(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         if "nbgrader" in cell.metadata:
             continue
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        digest = content_id(cell.cell_type, cell.source)
         seen[digest] = seen.get(digest, 0) + 1
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"

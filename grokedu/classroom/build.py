@@ -118,10 +118,14 @@ class Builder:
 
 
 def _made_of(lesson: Lesson, notebook: NotebookNode) -> str:
-    """A hash of the built sources and of the module that holds the exercises."""
+    """A hash of the built sources and of the files that hold the exercises."""
     parts = [cell.cell_type + "\n" + cell.source for cell in notebook.cells]
     modules = {exercise.make_cases.__module__ for exercise in lesson.exercises.values()}
-    parts += [inspect.getsource(sys.modules[module]) for module in sorted(modules)]
+    files = {Path(inspect.getfile(sys.modules[module])) for module in modules}
+    packages = {file.parent for file in files if file.parent.name == f"l{lesson.name}"}
+    for folder in packages:
+        files |= set(folder.glob("*.py"))
+    parts += [file.read_text(encoding="utf-8") for file in sorted(files)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -64,12 +64,12 @@ def describe(value: Any, limit: int = 160) -> str:
     >>> describe(torch.tensor([1, 2]))
     'tensor([1, 2])'
     >>> describe(torch.zeros(30, 4))
-    'a float32 tensor of shape (30, 4)'
+    'a tensor of shape (30, 4), float32'
     """
     if isinstance(value, Tensor) and value.numel() > 12:
-        return f"a {str(value.dtype)[6:]} tensor of shape {tuple(value.shape)}"
+        return f"a tensor of shape {tuple(value.shape)}, {str(value.dtype)[6:]}"
     if isinstance(value, np.ndarray) and value.size > 12:
-        return f"a {value.dtype} array of shape {value.shape}"
+        return f"an array of shape {value.shape}, {value.dtype}"
     if isinstance(value, (Tensor, np.ndarray)):
         entries = describe(value.tolist(), limit)
         name = "tensor" if isinstance(value, Tensor) else "array"

@@ -37,6 +37,7 @@ class Case:
     Attributes:
         probe: the name of the probe that drives the answer; None for a plain call.
         shown: the inputs as the verdict shows them; made from the arguments when left out.
+        result: what a verdict calls the result.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     probe: str | None = None
     shown: str = ""
+    result: str = "the result"
 
     def inputs(self) -> str:
         """The arguments in a few words."""
@@ -52,6 +54,11 @@ class Case:
             return self.shown
         parts = [describe(value) for value in self.args]
         return ", ".join(parts + [f"{key}={describe(v)}" for key, v in self.kwargs.items()])
+
+
+def refused(name: str, group: str, *args: Any) -> Case:
+    """A call that must raise what the reference raises."""
+    return Case(name, group, args, probe="refusal", result="the error it raised")
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ Cases = Callable[[int, str], Iterable[Case]]
 Judge = Callable[[Case, Any], str]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Exercise:
     """One exercise of a lesson.
 
@@ -104,6 +111,9 @@ class Exercise:
             raise ValueError(f"exercise {self.id!r} has {len(self.hints)} hints; it needs three")
         if not 0.0 <= self.false_refusal <= 1e-6:
             raise ValueError(f"exercise {self.id!r} may refuse right answers too often")
+
+    def __repr__(self) -> str:
+        return f"<exercise {self.id}, {self.max_points:g} points>"
 
     @property
     def max_points(self) -> float:
@@ -158,7 +168,7 @@ class Exercise:
         if self.judge is not None:
             found = self.judged(case, reply.result)
         else:
-            found = difference(reply.result, expected.result, self.operations)
+            found = difference(reply.result, expected.result, self.operations, case.result)
         return found or (self._left(reply, expected) if self.mutates else "")
 
     def judged(self, case: Case, result: Any) -> str:

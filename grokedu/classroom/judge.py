@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grokedu.classroom.call import Caller, Reply, local
-from grokedu.classroom.compare import difference
+from grokedu.classroom.call import Caller, Reply
 from grokedu.classroom.exercise import Case, Exercise
+from grokedu.classroom.recognise import recognise
 from grokedu.classroom.verdict import Failure, Findings, Verdict
 
 STOPPING = ("timed out", "not attempted", "missing")
@@ -51,7 +51,8 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
             passed,
             len(cases),
             failure=_failure(cases[first], replies[first], faults[first]),
-            misconception=recognise(exercise, cases, replies),
+            also=_also(cases, faults, groups),
+            misconception=recognise(exercise, cases, replies, faults),
             advice=f'a hint: check.hint("{exercise.id}")',
             version=exercise.version,
         )
@@ -77,29 +78,6 @@ def not_callable(exercise: Exercise, answer: object) -> Verdict:
     return Verdict(_without_points(exercise, "incorrect", advice))
 
 
-def recognise(exercise: Exercise, cases: Sequence[Case], replies: Sequence[Reply]) -> str:
-    """The message of the misconception whose replies are the same as these in every case."""
-    for known in exercise.misconceptions:
-        call = local({exercise.id: known.answer})
-        if all(
-            _alike(exercise, case, reply, call(exercise.request(case)))
-            for case, reply in zip(cases, replies, strict=False)
-        ):
-            return known.message
-    return ""
-
-
-def _alike(exercise: Exercise, case: Case, reply: Reply, theirs: Reply) -> bool:
-    if reply.status != theirs.status:
-        return False
-    if reply.crash and theirs.crash:
-        return reply.crash.type == theirs.crash.type
-    if exercise.judge is not None and reply.status == "returned":
-        return exercise.judged(case, reply.result) == exercise.judged(case, theirs.result)
-    same_result = not difference(reply.result, theirs.result, exercise.operations)
-    return same_result and not difference(reply.args, theirs.args, exercise.operations)
-
-
 def _groups(
     exercise: Exercise, cases: Sequence[Case], faults: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
@@ -111,6 +89,17 @@ def _groups(
         group: (0.0 if group in failed else float(weight), float(weight))
         for group, weight in exercise.points.items()
     }
+
+
+def _also(
+    cases: Sequence[Case], faults: Sequence[str], groups: dict[str, tuple[float, float]]
+) -> tuple[str, ...]:
+    """The first failed case of every lost group but the first."""
+    first: dict[str, str] = {}
+    for case, fault in zip(cases, faults, strict=True):
+        if fault:
+            first.setdefault(case.group, f"{case.name}: {fault}")
+    return tuple(first.values())[1:] if len(groups) > 1 else ()
 
 
 def _failure(case: Case, reply: Reply, fault: str) -> Failure:

@@ -188,10 +188,10 @@ class Lesson:
         if verdict not in ("holds", "holds in a window", "fails"):
             raise ValueError(f"a verdict of {verdict!r}; wanted holds, holds in a window or fails")
         kept = progress.read(self.name, f"claim-{id}")
-        expected = kept.get("prediction", "nothing noted")
+        expected = kept.get("prediction")
+        guess = f"Your prediction: {expected}." if expected else "You made no prediction."
         progress.write(self.name, f"claim-{id}", kept | {"measured": measured, "verdict": verdict})
-        print(f"Claim: {claim.text}\nYou expected: {expected}.\nMeasured: {measured}.")
-        print(f"Verdict: {verdict}.")
+        print(f"Claim: {claim.text}\n{guess}\nMeasured: {measured}.\nThe claim {verdict}.")
 
     def _usable(self, id: str) -> bool:
         verdict = self.session.get(id)

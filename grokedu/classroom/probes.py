@@ -148,7 +148,7 @@ def for_seeds(answer: Callable[..., Any], seeds: Sequence[int], *args: Any) -> l
 
 @probe
 def refusal(answer: Callable[..., Any], *args: Any) -> str:
-    """The name of the exception that ``answer(*args)`` raises, or "no error".
+    """The name of the exception that ``answer(*args)`` raises, or "none".
 
     >>> refusal(int, "three")
     'ValueError'
@@ -159,4 +159,4 @@ def refusal(answer: Callable[..., Any], *args: Any) -> str:
         raise
     except Exception as error:
         return type(error).__name__
-    return "no error"
+    return "none"

@@ -169,12 +169,16 @@ def _first(steps, accuracy, threshold):
 
 
 def _delay_loop(steps, train_accuracy, test_accuracy, threshold=0.99):
+    if not len(steps) == len(train_accuracy) == len(test_accuracy):
+        raise ValueError
     fitted = _first(steps, train_accuracy, threshold)
     grokked = _first(steps, test_accuracy, threshold)
     return NAN if fitted is None or grokked is None else grokked - fitted
 
 
 def _delay_argmax(steps, train_accuracy, test_accuracy, threshold=0.99):
+    if not len(steps) == len(train_accuracy) == len(test_accuracy):
+        raise ValueError
     train, test = train_accuracy >= threshold, test_accuracy >= threshold
     if not train.any() or not test.any():
         return torch.tensor(NAN)
@@ -182,30 +186,11 @@ def _delay_argmax(steps, train_accuracy, test_accuracy, threshold=0.99):
 
 
 def _delay_numpy(steps, train_accuracy, test_accuracy, threshold=0.99):
+    if not len(steps) == len(train_accuracy) == len(test_accuracy):
+        raise ValueError
     steps = np.asarray(steps, dtype=float)
     ends = [steps[np.asarray(c) >= threshold] for c in (train_accuracy, test_accuracy)]
     return np.float64(ends[1][0] - ends[0][0]) if min(map(len, ends)) else np.nan
-
-
-def _ratio_loop(steps, train_accuracy, test_accuracy, threshold=0.99):
-    fitted = _first(steps, train_accuracy, threshold)
-    grokked = _first(steps, test_accuracy, threshold)
-    return grokked / fitted if fitted and grokked is not None else NAN
-
-
-def _ratio_argmax(steps, train_accuracy, test_accuracy, threshold=0.99):
-    train, test = train_accuracy >= threshold, test_accuracy >= threshold
-    if not train.any() or not test.any() or (train[0] and steps[0] == 0):
-        return torch.tensor(NAN)
-    return steps[test.int().argmax()] / steps[train.int().argmax()]
-
-
-def _ratio_numpy(steps, train_accuracy, test_accuracy, threshold=0.99):
-    steps = np.asarray(steps, dtype=float)
-    ends = [steps[np.asarray(c) >= threshold] for c in (train_accuracy, test_accuracy)]
-    if min(map(len, ends)) == 0 or ends[0][0] == 0:
-        return np.nan
-    return ends[1][0] / ends[0][0]
 
 
 def _median_quantile(values):
@@ -238,6 +223,5 @@ VARIANTS: dict[str, tuple[Callable[..., Any], ...]] = {
     "01_grokking/average_log_prob": (_log_prob_softmax, _log_prob_pieces, _log_prob_loop),
     "01_grokking/train_step": (_step_none, _step_after, _step_closure),
     "01_grokking/grokking_delay": (_delay_loop, _delay_argmax, _delay_numpy),
-    "01_grokking/grokking_ratio": (_ratio_loop, _ratio_argmax, _ratio_numpy),
     "01_grokking/censored_median": (_median_quantile, _median_loop, _median_numpy),
 }

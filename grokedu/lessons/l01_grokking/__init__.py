@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from grokedu.lessons.l01_grokking.about import lesson
-from grokedu.lessons.l01_grokking.delay import censored_median, grokking_delay, grokking_ratio
+from grokedu.lessons.l01_grokking.data import modular_addition, train_test_split
 from grokedu.lessons.l01_grokking.network import (
     average_log_prob,
     cross_entropy,
     forward,
     train_step,
 )
-from grokedu.lessons.l01_grokking.task import modular_addition, train_test_split
+from grokedu.lessons.l01_grokking.timing import censored_median, grokking_delay
 
 hint, reference, ready = lesson.hint, lesson.reference, lesson.ready
 reset, predict, settle = lesson.reset, lesson.predict, lesson.settle
@@ -21,7 +21,6 @@ __all__ = [
     "cross_entropy",
     "forward",
     "grokking_delay",
-    "grokking_ratio",
     "hint",
     "lesson",
     "modular_addition",

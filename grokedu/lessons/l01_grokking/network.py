@@ -22,7 +22,7 @@ forward = lesson.exercise(
         'logits are `hidden.square() @ params["W"]`.',
     ),
     why="nothing stays a black box that you have written yourself",
-    minutes=10,
+    minutes=8,
     difficulty=2,
 )(two_layer.forward)
 
@@ -80,6 +80,18 @@ def forgets_the_run_axis(params: Any, pairs: Tensor) -> Tensor:
     return (params["A"][pairs[:, 0]] + params["B"][pairs[:, 1]]).square() @ params["W"]
 
 
+@forward.misconception("columns for rows: `A[..., a]` picks neurons; rows are `A[..., a, :]`.")
+def picks_columns(params: Any, pairs: Tensor) -> Tensor:
+    a, b = params["A"][..., pairs[:, 0]], params["B"][..., pairs[:, 1]]
+    return (a + b).square() @ params["W"]
+
+
+@forward.misconception("the two rows of `pairs` for a and b; they are its two *columns*.")
+def unpacks_rows(params: Any, pairs: Tensor) -> Tensor:
+    a, b = pairs
+    return (params["A"][..., a, :] + params["B"][..., b, :]).square() @ params["W"]
+
+
 cross_entropy = lesson.exercise(
     points={"values": 2, "large logits": 1, "many at once": 1},
     hints=(
@@ -89,8 +101,8 @@ cross_entropy = lesson.exercise(
         "`chosen = logits.gather(-1, labels.expand(logits.shape[:-1]).unsqueeze(-1)).squeeze(-1)`, "
         "then the mean over the last axis of `logits.logsumexp(dim=-1) - chosen`.",
     ),
-    why="it is what training pushes down, and what grokking is seen in",
-    minutes=12,
+    why="this is what training pushes down, and what grokking is seen in",
+    minutes=8,
     difficulty=2,
 )(measures.cross_entropy)
 
@@ -150,6 +162,19 @@ def pools_the_runs(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.logsumexp(-1) - _chosen(logits, labels)).mean()
 
 
+@cross_entropy.misconception("a softmax over the examples: normalise over the classes, dim=-1.")
+def normalises_over_examples(logits: Tensor, labels: Tensor) -> Tensor:
+    return -_chosen(logits.log_softmax(-2), labels).mean(-1)
+
+
+@cross_entropy.misconception(
+    "`torch.nn.functional.cross_entropy` as it is: right for one network, but it knows nothing of "
+    "runs in front."
+)
+def calls_torch(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.nn.functional.cross_entropy(logits, labels)
+
+
 average_log_prob = lesson.exercise(
     points={"values": 1, "large logits": 1, "many at once": 1},
     hints=(
@@ -157,8 +182,8 @@ average_log_prob = lesson.exercise(
         "`logits.log_softmax(dim=-1)` has one log-probability an example and class; average them.",
         "`logits.log_softmax(dim=-1).mean(dim=(-2, -1))` is the whole of it.",
     ),
-    why="it was said to follow grokking without seeing a label, and you can settle whether",
-    minutes=6,
+    why="this number was said to follow grokking without seeing a label; settle whether it does",
+    minutes=4,
     difficulty=2,
 )(measures.average_log_prob)
 
@@ -197,6 +222,16 @@ def underflows(logits: Tensor) -> Tensor:
     return logits.softmax(-1).log().mean(dim=(-2, -1))
 
 
+@average_log_prob.misconception("one number for all runs together: each run keeps its own.")
+def pools_all_runs(logits: Tensor) -> Tensor:
+    return logits.log_softmax(-1).mean()
+
+
+@average_log_prob.misconception("the sign: a log-probability is negative, and so is its average.")
+def turns_the_sign(logits: Tensor) -> Tensor:
+    return -logits.log_softmax(-1).mean(dim=(-2, -1))
+
+
 train_step = lesson.exercise(
     points={"one step": 2, "many steps": 2},
     hints=(
@@ -206,7 +241,7 @@ train_step = lesson.exercise(
         "Keep `loss = compute_loss()` from before the step, and return `loss.item()` at the end.",
     ),
     why="the order of these four lines is where most training bugs live",
-    minutes=8,
+    minutes=5,
     difficulty=2,
 )(training.train_step)
 
@@ -238,7 +273,10 @@ def never_forgets(optimizer: torch.optim.Optimizer, compute_loss: Loss) -> float
     return loss.item()
 
 
-@train_step.misconception("gradients forgotten between `backward` and `step`: nothing moves.")
+@train_step.misconception(
+    "no gradients at `step`, so nothing moves: they were forgotten after `backward`, or `step` came "
+    "before it."
+)
 def forgets_too_late(optimizer: torch.optim.Optimizer, compute_loss: Loss) -> float:
     loss = compute_loss()
     loss.backward()

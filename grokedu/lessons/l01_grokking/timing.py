@@ -9,17 +9,31 @@ import torch
 from torch import Tensor
 
 from grokedu import measures
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.exercise import Case, refused
 from grokedu.lessons.l01_grokking.about import lesson
 
 NAN = float("nan")
 
+grokking_delay = lesson.exercise(
+    points={"both get there": 2, "another threshold": 1, "censored": 1, "unequal lengths": 1},
+    hints=(
+        "First find, for one curve, the step at which it is at the threshold for the first time.",
+        "`steps[accuracy >= threshold]` are all the steps that are high enough; which one do you "
+        "want? What if there is none?",
+        "With `t = steps[train_accuracy >= threshold]` and `g` alike for test: nan if either is "
+        "empty, else `float(g[0] - t[0])`. Before that, compare the three lengths.",
+    ),
+    why="without a definition, two people can look at one curve and argue about when it grokked",
+    minutes=8,
+    difficulty=2,
+)(measures.grokking_delay)
 
-def _curves(seed: int, level: str, groups: tuple[str, str, str]) -> Iterator[Case]:
-    """Runs that get there, runs that never do, and a run that gets there and dips again."""
+
+@grokking_delay.cases
+def _(seed: int, level: str) -> Iterator[Case]:
     draw = torch.Generator().manual_seed(seed)
     count = 8 if level == "visible" else 11
-    both, other, censored = groups
+    both, other, censored = "both get there", "another threshold", "censored"
     steps = torch.cumsum(torch.randint(1, 200, (count,), generator=draw).double(), 0)
     fitted, grokked = 2, count - 2
     train = torch.linspace(0.1, 0.7, count, dtype=torch.float64)
@@ -28,7 +42,7 @@ def _curves(seed: int, level: str, groups: tuple[str, str, str]) -> Iterator[Cas
     early[fitted:], late[grokked:] = 1.0, 0.995
     yield Case("a run that groks", both, (steps, early, late))
     exact, dips = early.clone(), late.clone()
-    exact[fitted], dips[grokked + 1] = 0.75, 0.4
+    exact[fitted], exact[fitted + 1], dips[grokked + 1] = 0.75, 0.8, 0.4
     yield Case("the test accuracy dips again", both, (steps, early, dips))
     at = {"threshold": 0.75}
     yield Case("exactly at a threshold of 0.75", other, (steps, exact, late), at)
@@ -38,26 +52,7 @@ def _curves(seed: int, level: str, groups: tuple[str, str, str]) -> Iterator[Cas
     sooner = test.clone()
     sooner[grokked - 1 :] = 1.0
     yield Case("a run that gets there after all", censored, (steps, early, sooner))
-
-
-grokking_delay = lesson.exercise(
-    points={"both get there": 2, "another threshold": 1, "censored": 1},
-    hints=(
-        "First find, for one curve, the step at which it is at the threshold for the first time.",
-        "`steps[accuracy >= threshold]` are all the steps that are high enough; which one do you "
-        "want? What if there is none?",
-        "With `t = steps[train_accuracy >= threshold]` and `g` alike for test: nan if either is "
-        "empty, else `float(g[0] - t[0])`.",
-    ),
-    why="without a definition, two people can look at one curve and argue about when it grokked",
-    minutes=10,
-    difficulty=2,
-)(measures.grokking_delay)
-
-
-@grokking_delay.cases
-def _(seed: int, level: str) -> Iterator[Case]:
-    return _curves(seed, level, ("both get there", "another threshold", "censored"))
+    yield refused("two of three as long", "unequal lengths", steps, early, late[:-1])
 
 
 def _reached(
@@ -121,53 +116,37 @@ def ignores_the_threshold(
     )
 
 
-grokking_ratio = lesson.exercise(
-    points={"both get there": 1, "censored": 1},
-    hints=(
-        "It needs the same two steps as the delay.",
-        "Divide instead of subtracting, and think of what must not be divided by.",
-        "nan if either never came or the train step is 0; else `float(g[0] / t[0])`.",
-    ),
-    why="a delay in steps grows when the learning rate shrinks; a ratio can be compared",
-    minutes=4,
-    difficulty=1,
-)(measures.grokking_ratio)
-
-
-@grokking_ratio.cases
-def _(seed: int, level: str) -> Iterator[Case]:
-    yield from _curves(seed, level, ("both get there", "both get there", "censored"))
-    start = torch.tensor([0, 10, 20 + seed % 9])
-    curve = torch.tensor([0.2, 0.4, 1.0])
-    yield Case("fitted at step 0", "censored", (start, torch.ones(3), curve))
-
-
-def _ratio(steps: Tensor, train: Tensor, test: Tensor, threshold: float) -> float:
-    fitted = _reached(steps, train, lambda x: x >= threshold)
-    grokked = _reached(steps, test, lambda x: x >= threshold)
-    return grokked / fitted if fitted else NAN
-
-
-@grokking_ratio.misconception("the ratio upside down: test over train, so that grokking is large.")
-def turns_it_over(
+@grokking_delay.misconception(
+    "`argmax` of something that is never true: it gives position 0. Look first whether any step is "
+    "high enough."
+)
+def trusts_argmax(
     steps: Tensor, train_accuracy: Tensor, test_accuracy: Tensor, threshold: float = 0.99
 ) -> float:
-    ratio = _ratio(steps, train_accuracy, test_accuracy, threshold)
-    return 1 / ratio
+    ends = [
+        float(steps[(curve >= threshold).int().argmax()])
+        for curve in (test_accuracy, train_accuracy)
+    ]
+    return ends[0] - ends[1]
 
 
-@grokking_ratio.misconception("the delay over the train step: that is the ratio minus one.")
-def divides_the_delay(
+@grokking_delay.misconception(
+    "the first element of nothing: a run that never gets there has no such step. Return nan for it."
+)
+def takes_the_first_of_none(
     steps: Tensor, train_accuracy: Tensor, test_accuracy: Tensor, threshold: float = 0.99
 ) -> float:
-    return _ratio(steps, train_accuracy, test_accuracy, threshold) - 1
+    grokked = steps[test_accuracy >= threshold][0]
+    return float(grokked - steps[train_accuracy >= threshold][0])
 
 
-@grokking_ratio.misconception("the delay once more: divide the two steps, do not subtract them.")
-def subtracts(
+@grokking_delay.misconception("*above* the threshold: a run that is exactly at it has reached it.")
+def asks_for_more(
     steps: Tensor, train_accuracy: Tensor, test_accuracy: Tensor, threshold: float = 0.99
 ) -> float:
-    return measures.grokking_delay(steps, train_accuracy, test_accuracy, threshold)
+    return _reached(steps, test_accuracy, lambda x: x > threshold) - _reached(
+        steps, train_accuracy, lambda x: x > threshold
+    )
 
 
 censored_median = lesson.exercise(
@@ -179,7 +158,7 @@ censored_median = lesson.exercise(
         "`v[(S - 1) // 2]` and `v[S // 2]`, or nan if that is infinite.",
     ),
     why="the slowest runs are the ones you never see the end of, and dropping them flatters you",
-    minutes=10,
+    minutes=8,
     difficulty=3,
 )(measures.censored_median)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grokedu import tasks
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.exercise import Case, refused
 from grokedu.lessons.l01_grokking.about import lesson
 
 modular_addition = lesson.exercise(
@@ -20,8 +20,8 @@ modular_addition = lesson.exercise(
         "With `r = torch.arange(p)`: pairs are `torch.cartesian_prod(r, r)`, labels "
         "`pairs.sum(dim=1) % p`. Raise the ValueError first, if p < 2.",
     ),
-    why="it is the whole world your network will live in: small enough to list every example",
-    minutes=6,
+    why="this is the whole world your network will live in: small enough to list every example",
+    minutes=5,
     difficulty=1,
 )(tasks.modular_addition)
 
@@ -31,7 +31,7 @@ def _(seed: int, level: str) -> Iterator[Case]:
     yield Case("p = 3", "p = 3", (3,))
     for p in (2, 7) if level == "visible" else (5, 10 + seed % 3):
         yield Case(f"p = {p}", "any p", (p,))
-    yield Case("p = 1 is refused with a ValueError", "a modulus too small", (1,), probe="refusal")
+    yield refused("p = 1", "a modulus too small", 1)
 
 
 @modular_addition.misconception("plain addition: the sums are right, but not taken modulo p.")
@@ -69,7 +69,11 @@ def _judge_split(case: Case, result: Any) -> str:
     Two seeds give a right answer the same split with a probability below 1e-9 at these sizes.
     """
     if case.group == "an empty part":
-        return "" if result == "ValueError" else f"it gave {result}, wanted a ValueError"
+        return (
+            ""
+            if result == "ValueError"
+            else f"the error it raised is {result!r}, wanted 'ValueError'"
+        )
     _, n, fraction = case.args
     for split in result:
         if not (isinstance(split, (tuple, list)) and len(split) == 2):
@@ -83,7 +87,9 @@ def _judge_split(case: Case, result: Any) -> str:
         same = [bool(torch.equal(result[0][0], split[0])) for split in result]
         if not same[1]:
             return "one seed gave two different splits: draw from `generator` and nothing else"
-        return "two different seeds gave the same split: nothing is drawn" if same[2] else ""
+        if torch.equal(result[0][0], torch.arange(len(result[0][0]))):
+            return "the indices come in order: nothing is shuffled"
+        return "two different seeds gave the same split: draw from `generator`" if same[2] else ""
     for train, test in result:
         both = torch.cat([train, test]).sort().values.tolist()
         if set(train.tolist()) & set(test.tolist()):
@@ -107,7 +113,7 @@ train_test_split = lesson.exercise(
         "order[size:]`. If size is 0 or n, raise a ValueError.",
     ),
     why="grokking is a statement about examples the network has never seen",
-    minutes=8,
+    minutes=6,
     difficulty=1,
     judge=_judge_split,
     false_refusal=1e-6,
@@ -129,13 +135,8 @@ def _(seed: int, level: str) -> Iterator[Case]:
                 shown=f"{n}, {fraction}, a generator (twice with one seed, once another)",
             )
     for fraction in (0.0, 1.0):
-        case = f"fraction = {fraction} is refused with a ValueError"
-        yield Case(
-            case,
-            "an empty part",
-            (10, fraction, torch.Generator().manual_seed(seed)),
-            probe="refusal",
-        )
+        draw = torch.Generator().manual_seed(seed)
+        yield refused(f"fraction = {fraction}", "an empty part", 10, fraction, draw)
 
 
 @train_test_split.misconception(
@@ -161,6 +162,16 @@ def cuts_without_shuffling(n: int, fraction: float, generator: torch.Generator) 
 def ignores_the_generator(n: int, fraction: float, generator: torch.Generator) -> Any:
     size = _size_or_error(n, fraction)
     order = torch.randperm(n)
+    return order[:size], order[size:]
+
+
+@train_test_split.misconception(
+    "torch's global generator, seeded anew in every call: then every split is the same. Draw from "
+    "the generator that is handed in."
+)
+def seeds_the_global_generator(n: int, fraction: float, generator: torch.Generator) -> Any:
+    size = _size_or_error(n, fraction)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
     return order[:size], order[size:]
 
 
