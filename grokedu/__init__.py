@@ -1,4 +1,4 @@
-"""Grokking and singular learning theory: a course that checks itself, and the library it teaches."""
+"""Grokking and the geometry of learning: a course that checks itself, and its library."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from grokedu.figures.style import (
@@ -17,11 +15,13 @@ from grokedu.figures.style import (
     median_and_band,
     panels,
 )
-from grokedu.runs import Runs
+from grokedu.runs import Array, Runs
 
 
-def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described:
-    """Accuracy and loss of train and test against the step, in the logarithm.
+def curves(
+    runs: Runs, *, threshold: float = 0.99, title: str = "", scale: str = "log"
+) -> Described:
+    """Accuracy and loss of train and test against the step.
 
     Lines are medians over the runs, bands reach from the lowest to the highest. The shaded stretch
     is the median delay: from the step at which half of the runs have a train accuracy of
@@ -32,6 +32,7 @@ def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described
         runs: of one setting, over seeds.
         threshold: what counts as fitted and as generalised.
         title: drawn above, if any.
+        scale: of the step's axis, "log" or "linear".
     """
     figure, (left, right) = panels(2, width=9.2)
     after = runs.steps > 0
@@ -41,7 +42,8 @@ def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described
         median_and_band(right, steps, runs[f"{name}_loss"][after], name, **line)
     fitted, grokked = _half(runs.fitted_at(threshold)), _half(runs.grokked_at(threshold))
     for axes in (left, right):
-        log_scale(axes, "x")
+        if scale == "log":
+            log_scale(axes, "x")
         axes.set(xlabel="optimizer step", xlim=(1, steps[-1]))
         if np.isfinite(fitted):
             end = grokked if np.isfinite(grokked) else steps[-1]
@@ -50,22 +52,8 @@ def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described
     left.set(ylabel="accuracy", ylim=(-0.03, 1.05))
     right.set(ylabel="loss (mean squared error)" if mse else "loss (nats)")
     log_scale(right, "y")
-    words = _delay_in_words(fitted, grokked)
-    if np.isfinite(fitted):
-        plain = {"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5}
-        place: dict[str, Any] = {"transform": left.get_xaxis_transform(), "va": "center"}
-        end = grokked if np.isfinite(grokked) else steps[-1]
-        middle = np.sqrt(fitted * end)
-        left.text(
-            middle,
-            0.5,
-            words.replace(", ", ",\n"),
-            ha="center",
-            fontsize=8,
-            color=BLACK,
-            bbox=plain,
-            **place,
-        )
+    words = _delay_in_words(fitted, grokked, int(runs.steps[-1]))
+    left.set_title(words, fontsize=9, color=BLACK)
     left.legend(loc="lower right", frameon=False)
     if title:
         figure.suptitle(title)
@@ -73,25 +61,25 @@ def curves(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described
     peak = np.median(runs["test_loss"].max(axis=0))
     figure.alt = (
         f"Two panels of train and test curves of {count(len(runs), 'run')} against the step, 1 to "
-        f"{steps[-1]}, on a log axis. Left, accuracy: {words}; the median test accuracy ends at "
-        f"{final:.2f}. Right, loss: the test loss peaks at {peak:.2g} "
+        f"{steps[-1]}, on a {scale} axis. Left, accuracy: {words}; the median test accuracy ends "
+        f"at {final:.2f}. Right, loss: the test loss peaks at {peak:.2g} "
         f"and ends at {np.median(runs['test_loss'][-1]):.2g}, the train loss at "
         f"{np.median(runs['train_loss'][-1]):.2g}."
     )
     return figure
 
 
-def _half(steps: Any) -> float:
+def _half(steps: Array) -> float:
     """The median over runs where censored ones count as never: nan if half of them are."""
     middle = float(np.median(np.where(np.isnan(steps), np.inf, steps)))
     return middle if np.isfinite(middle) else float("nan")
 
 
-def _delay_in_words(fitted: float, grokked: float) -> str:
+def _delay_in_words(fitted: float, grokked: float, last: int) -> str:
     if not np.isfinite(fitted):
         return "the train data is not fitted"
     if not np.isfinite(grokked):
-        return f"fitted at {fitted:.0f}, not generalised by the end"
+        return f"fitted at {fitted:.0f}, not generalised by step {last}"
     return (
         f"fitted at {fitted:.0f}, generalised at {grokked:.0f}, {grokked / fitted:.0f} times later"
     )

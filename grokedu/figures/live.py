@@ -27,7 +27,7 @@ class LiveCurves:
     0
     """
 
-    def __init__(self, seconds: float = 0.25) -> None:
+    def __init__(self, seconds: float = 0.5) -> None:
         self.seconds = max(seconds, 0.1)
         self.drawn = 0
         self._steps: list[int] = []

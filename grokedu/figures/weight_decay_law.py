@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from grokedu.figures.style import BLACK, SERIES, Described, count, log_scale, panels
+from grokedu.measures import censored_median
 from grokedu.runs import Runs
 
 
 def weight_decay_law(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described:
     """The grokking delay of each run against its weight decay, one series a learning rate.
 
-    A filled marker is one run; the line joins the medians of the weight decays at which every run
-    generalised. An open triangle at the end of training is a run that fitted and had not
-    generalised by then: its delay is longer than that. The thin dotted line falls as
+    A filled marker is one run; the line joins the medians, where they are known. An open triangle
+    at the end of training is a run that fitted and had not generalised by then; in the median it
+    counts as slower than all others. The thin dotted line falls as
     1 / weight decay.
 
     Args:
@@ -44,20 +46,19 @@ def weight_decay_law(runs: Runs, *, threshold: float = 0.99, title: str = "") ->
                 alpha=0.75,
                 lw=0,
             )
-            late = runs.steps[-1] * np.geomspace(1, 1.25, max(censored.sum(), 1))[: censored.sum()]
+            spread = 1.06 ** (np.arange(censored.sum()) - (censored.sum() - 1) / 2)
             axes.scatter(
-                np.full(censored.sum(), x),
-                late,
+                x * spread,
+                np.full(censored.sum(), runs.steps[-1]),
                 facecolors="none",
                 edgecolors=style["color"],
                 marker="^",
                 s=26,
             )
-            if reached.any():
-                middle = float(np.median(delays[reached]))
+            middle = censored_median(torch.from_numpy(delays[reached | censored]))
+            if np.isfinite(middle):
                 words.append(f"{decay:g}: {middle:.0f} steps")
-                if not censored.any():
-                    middles.append((x, middle))
+                middles.append((x, middle))
             if censored.any():
                 words.append(f"{decay:g}: {censored.sum()} of {cell.sum()} censored")
         if middles:

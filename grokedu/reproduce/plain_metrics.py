@@ -1,8 +1,12 @@
-"""Do plain measures follow the test loss along training?
+"""Does a plain number that needs no test labels tell whether a network has grokked?
 
-For each run, the rank correlation over its log-spaced records of a measure with the test loss. The
-norm, the average log-probability on train inputs and the train loss see no test data; the average
-log-probability on test inputs sees test inputs without their labels.
+Two questions about each number. Along a run, does it rise and fall with the test loss? (The rank
+correlation, over records that are even in the logarithm of the step and over records that are even
+in the step: they weigh the start and the end of a run differently.) At the end, does it separate
+the runs that grokked from those that did not? (The area under the ROC curve.)
+
+The norm, the average log-probability on train inputs and the train loss see no test data; the
+average log-probability on test inputs sees test inputs without their labels.
 """
 
 from __future__ import annotations
@@ -14,58 +18,82 @@ import numpy as np
 
 from grokedu import figures
 from grokedu.artifacts import load_ensemble
-from grokedu.figures.metrics_against_loss import METRICS, rank_correlations
+from grokedu.figures.metrics_against_loss import METRICS
 from grokedu.reproduce.outcome import Outcome, said
-from grokedu.statistics import bootstrap
+from grokedu.runs import Array, Runs
+from grokedu.statistics import auc, bootstrap, rank_correlation
+
+TELLS = 0.95  # an area under the ROC curve from which on a number is said to tell
+RATIO = "ratio of the average log-probabilities, test inputs over train inputs"
 
 
 def run(*, quick: bool, progress: bool) -> Outcome:
     """Read the ensemble; quick and full are the same."""
-    every = load_ensemble()
-    groups = {
-        "grokked": every.take(np.flatnonzero(np.isfinite(every.grokked_at()))),
-        "censored": every.take(np.flatnonzero(np.isnan(every.grokked_at()))),
-    }
+    runs = load_ensemble()
+    grokked, seeds = np.isfinite(runs.grokked_at()), runs.labels["seed"]
     found: dict[str, Any] = {}
     for metric, label in METRICS.items():
-        found[metric] = {"label": label}
-        for group, runs in groups.items():
-            each = rank_correlations(runs, metric)
-            found[metric][group] = {
-                **bootstrap(each, groups=runs.labels["seed"]),
-                "quartiles": np.nanpercentile(each, [25, 75]).tolist(),
-                "share_positive": float((each > 0).mean()),
+        found[metric] = {"label": label, "auc": separation(runs[metric][-1], grokked, seeds)}
+        for spacing, steps in spacings(runs).items():
+            each = correlations(runs, metric, steps)
+            found[metric][spacing] = {
+                name: bootstrap(each[kind], groups=seeds[kind])
+                for name, kind in (("grokked", grokked), ("censored", ~grokked))
             }
-    best = max(METRICS, key=lambda metric: abs(found[metric]["grokked"]["value"]))
-    agrees = {
-        metric: np.sign(found[metric]["grokked"]["value"])
-        == np.sign(found[metric]["censored"]["value"])
-        for metric in METRICS
-    }
-    strong = [m for m in METRICS if abs(found[m]["grokked"]["value"]) >= 0.9 and agrees[m]]
+    ratio = runs["test_log_prob"][-1] / runs["train_log_prob"][-1]
+    found["ratio"] = {"label": RATIO, "auc": separation(ratio, grokked, seeds)}
+    telling = [metric for metric, each in found.items() if each["auc"]["value"] >= TELLS]
     return Outcome(
         verdict="holds"
-        if len(strong) == len(METRICS)
+        if len(telling) == len(found)
         else "holds in a window"
-        if strong
+        if telling
         else "fails",
-        says="median rank correlation with the test loss, grokked / censored runs: "
-        + "; ".join(
-            f"{METRICS[m]} {said(found[m]['grokked'], '+.2f')} / "
-            f"{said(found[m]['censored'], '+.2f')}"
-            for m in METRICS
-        ),
+        says="area under the ROC curve for having grokked, at the end: "
+        + "; ".join(f"{each['label']} {said(each['auc'], '.2f')}" for each in found.values()),
         published="a question put to the course, not a published number",
         numbers={
             "metrics": found,
-            "strongest": best,
-            "same_sign_in_both_groups": [m for m in METRICS if agrees[m]],
-            "runs": {group: len(runs) for group, runs in groups.items()},
+            "telling": telling,
+            "threshold": TELLS,
+            "runs": {"grokked": int(grokked.sum()), "censored": int((~grokked).sum())},
         },
-        seeds=sorted({*every.labels["seed"].tolist()}),
+        seeds=sorted({*seeds.tolist()}),
         draw=partial(
             figures.metrics_against_loss,
-            every.select(lr=0.01, weight_decay=0.3, fraction=0.5),
+            runs.select(lr=0.01, weight_decay=0.3, fraction=0.5),
             title="Learning rate 0.01, weight decay 0.3, half of all pairs; ring: start, dot: end",
         ),
+    )
+
+
+def spacings(runs: Runs, count: int = 600) -> dict[str, Array]:
+    """The steps to correlate over: as recorded, even in the logarithm, and even in the step."""
+    recorded = runs.steps[runs.steps > 0]
+    return {"log": recorded, "even": np.linspace(recorded[0], recorded[-1], count)}
+
+
+def correlations(runs: Runs, metric: str, steps: Array) -> Array:
+    """(S,) each run's rank correlation of a metric with the test loss over these steps.
+
+    Between records both are interpolated linearly.
+    """
+    return np.array(
+        [
+            rank_correlation(
+                np.interp(steps, runs.steps, runs[metric][:, run]),
+                np.interp(steps, runs.steps, runs["test_loss"][:, run]),
+            )
+            for run in range(len(runs))
+        ]
+    )
+
+
+def separation(values: Array, grokked: Array, seeds: Array) -> dict[str, float]:
+    """The area under the ROC curve, in the direction that is better than chance, with interval."""
+    sign = 1.0 if auc(values, grokked) >= 0.5 else -1.0
+    return bootstrap(
+        np.column_stack([sign * values, grokked]),
+        lambda table: auc(table[:, 0], table[:, 1]),
+        groups=seeds,
     )

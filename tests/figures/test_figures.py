@@ -83,7 +83,7 @@ def test_the_alt_text_is_computed_from_the_data(runs: Runs) -> None:
     one = runs.select(lr=0.01, weight_decay=1.0, fraction=0.5)
     assert "fitted at 10, generalised at 300, 30 times later" in figures.curves(one).alt
     late = figures.curves(runs.select(weight_decay=0.1)).alt
-    assert "fitted at 10, not generalised by the end" in late
+    assert "fitted at 10, not generalised by step 1000" in late
     law = figures.weight_decay_law(runs.select(fraction=0.5)).alt
     assert "0.1: 3 of 3 censored" in law
     assert "1: 290 steps" in law

@@ -274,8 +274,8 @@ def never_forgets(optimizer: torch.optim.Optimizer, compute_loss: Loss) -> float
 
 
 @train_step.misconception(
-    "no gradients at `step`, so nothing moves: they were forgotten after `backward`, or `step` came "
-    "before it."
+    "no gradients at `step`, so nothing moves: they were forgotten after `backward`, or `step` "
+    "came before it."
 )
 def forgets_too_late(optimizer: torch.optim.Optimizer, compute_loss: Loss) -> float:
     loss = compute_loss()
