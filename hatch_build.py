@@ -1,4 +1,4 @@
-"""Put the built course into the wheel, as ``grokedu/_course``, so that no git is needed to learn."""
+"""Put the built course into the wheel, as ``grokedu/_course``: no git is needed to learn."""
 
 from __future__ import annotations
 

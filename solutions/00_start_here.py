@@ -62,7 +62,7 @@ print(machine.report())
 # |---|---|
 # | a hint; each one says more than the last, and they cost nothing | `check.hint("weight_norm")` |
 # | to go on without solving it, for 0 points | `weight_norm = check.reference("weight_norm")` |
-# | to start the exercise afresh | `check.reset("weight_norm")` |
+# | to start the exercise afresh, its points and hints forgotten | `check.reset("weight_norm")` |
 # | your points in all lessons | `grokedu progress`, in a terminal |
 #
 # Ask for a hint now, even if you do not need one.
@@ -77,20 +77,19 @@ check.hint("weight_norm")
 # top to bottom whatever is solved: an experiment that cannot run yet says so in one line.
 #
 # **Predict first.** A thousand weights are drawn from a normal distribution with variance 1. What is
-# their norm, roughly? Write your choice in place of `...` and run the cell. Nobody marks a
-# prediction; it is there because a surprise teaches more than a confirmation.
+# their norm, roughly? Write one of the choices in place of `...` and run the cell. Nobody marks
+# a prediction; it is there because a surprise teaches more than a confirmation.
+#
+# After the experiment a claim *holds* (in every setting that was tried), *holds in a window* (in some
+# settings and not in others) or *fails* (in none).
 
 # %% predict="norm-of-a-thousand"
 check.predict("norm-of-a-thousand", ...)
 
 # %% experiment="norm-of-a-thousand"
 if check.ready("weight_norm"):
-    norms = torch.stack(
-        [
-            weight_norm(torch.randn(1000, generator=torch.Generator().manual_seed(seed)))
-            for seed in range(100)
-        ]
-    )
+    draws = [torch.Generator().manual_seed(seed) for seed in range(100)]
+    norms = torch.tensor([float(weight_norm(torch.randn(1000, generator=draw))) for draw in draws])
     low, high = norms.quantile(0.025), norms.quantile(0.975)
     check.settle(
         "norm-of-a-thousand",

@@ -8,18 +8,19 @@ lesson = Lesson("01_grokking", "Grokking")
 
 lesson.claim(
     "norm-falls",
-    "the weight norm falls when a network groks.",
-    "it falls in every run",
-    "it falls in some runs",
-    "it falls in none",
+    "when a network groks, its weight norm has fallen from a peak.",
+    "in every run",
+    "in some runs",
+    "in none",
 )
 lesson.claim(
-    "metrics-follow",
-    "a plain metric that needs no test labels tells how high the test loss is.",
-    "the weight norm does",
-    "the average log-probability does",
-    "the train loss does",
-    "none does in every setting",
+    "metrics-tell",
+    "a plain number that needs no test labels tells whether a network has grokked.",
+    "the weight norm",
+    "the train loss",
+    "the average log-probability",
+    "a comparison of train and test inputs",
+    "nothing",
 )
 lesson.claim(
     "delay-law",
