@@ -29,6 +29,9 @@ _SIGNS = {
     "reference taken": ("↪", "#3f7fb5"),
 }
 
+# JupyterLab floats a term beside its description, in a narrow column; here it stands above.
+_LABEL = "float:none;width:auto;font-weight:600;margin:.35em 0 0"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -48,6 +51,7 @@ class Findings:
     Attributes:
         groups: for each group of cases, the points it earned and the points it carries.
         passed, total: cases passed and cases tried for.
+        also: the first failed case of every other lost group, in a line each.
         misconception: what the answer seems to rest on, in the learner's words; or empty.
         advice: the next thing to do; or empty.
     """
@@ -58,6 +62,7 @@ class Findings:
     passed: int = 0
     total: int = 0
     failure: Failure | None = None
+    also: tuple[str, ...] = ()
     misconception: str = ""
     advice: str = ""
     version: int = 1
@@ -122,7 +127,7 @@ class Verdict(float):
         found = self.findings
         sign, colour = _SIGNS[found.outcome]
         items = "".join(
-            f'<dt style="font-weight:600;margin:.35em 0 0">{escape(label)}</dt>'
+            f'<dt style="{_LABEL}">{escape(label)}</dt>'
             f'<dd style="margin:0 0 0 1em;white-space:pre-wrap">{escape(text)}</dd>'
             for label, text in self._details()
         )
@@ -155,6 +160,8 @@ class Verdict(float):
                 rows.append(("In your code", found.failure.line))
             if found.failure.printed:
                 rows.append(("It printed", found.failure.printed))
+        if found.also:
+            rows.append(("Failed too", "\n".join(found.also)))
         if found.misconception:
             rows.append(("This looks like", found.misconception))
         if found.failure and len(found.groups) > 1:
