@@ -124,7 +124,7 @@ SAID = [
     ({"a": 1}, {"b": 1}, "the result has keys ['a'], wanted ['b']"),
     ([1], {"b": 1}, "the result is a list, wanted a dict with keys ['b']"),
     ({"b": [1, 2]}, {"b": [1, 3]}, "the result['b'][1] is 2, wanted 3"),
-    ("no error", "ValueError", "the result is 'no error', wanted 'ValueError'"),
+    ("none", "ValueError", "the result is 'none', wanted 'ValueError'"),
     (Fraction(1, 2), Fraction(1, 3), "the result is Fraction(1, 2), wanted Fraction(1, 3)"),
 ]  # fmt: skip
 
@@ -162,8 +162,8 @@ def test_every_dtype_can_be_compared_and_described(dtype):
 def test_descriptions_are_short():
     assert describe("x" * 10_000).endswith("…")
     assert describe([[1.0] * 100] * 100).endswith("…")
-    assert describe(torch.ones(13)) == "a float32 tensor of shape (13,)"
-    assert describe(np.ones((3, 5))) == "a float64 array of shape (3, 5)"
+    assert describe(torch.ones(13)) == "a tensor of shape (13,), float32"
+    assert describe(np.ones((3, 5))) == "an array of shape (3, 5), float64"
     assert describe(np.array([1, 2])) == "array([1, 2])"
     assert describe(torch.nn.Parameter(torch.ones(1))) == "tensor([1.0])"
     assert describe({"a": (1, 2.0), "b": None}) == "{'a': (1, 2.0), 'b': None}"

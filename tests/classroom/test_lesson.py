@@ -89,7 +89,7 @@ def test_a_home_that_cannot_be_written_stops_nothing(lesson, home, capsys):
     lesson.reset("double")
     out = capsys.readouterr().out
     assert "Hint 2 of 3: two" in out
-    assert "You expected: yes." in out
+    assert "Your prediction: yes." in out
 
 
 def test_hints_rise_one_at_a_time_and_cost_nothing(lesson, capsys):
@@ -157,9 +157,9 @@ def test_predictions_are_noted_and_settled(lesson, capsys):
         "Noted: it grows. You expect: no.",
         "Your prediction so far: no. Replace ... by one of: 'yes', 'no'.",
         "Claim: it grows.",
-        "You expected: no.",
+        "Your prediction: no.",
         "Measured: 3 [2, 4].",
-        "Verdict: holds in a window.",
+        "The claim holds in a window.",
     ]
     with pytest.raises(ValueError, match="a verdict of 'perhaps'; wanted holds"):
         lesson.settle("grows", "3", "perhaps")

@@ -124,6 +124,6 @@ def test_a_refusal_is_told_by_its_name_and_a_stub_is_not_one():
     def stub(x):
         raise NotImplementedError()
 
-    assert drive("refusal", len, ([],), {}) == "no error"
+    assert drive("refusal", len, ([],), {}) == "none"
     reply = local({"f": stub})(Request("f", (1,), probe="refusal"))
     assert reply.status == "not attempted"
