@@ -35,4 +35,6 @@ c.IgnorePattern.pattern = r"(?s)."
 
 c.Autograde.autograde_preprocessors = preprocessors()
 c.SeededExecute.seed_file = str(gradebook / "seed")
-c.Execute.timeout = 120
+# Seconds for one cell; then it is interrupted, and the rest is graded. A check stops an answer by
+# itself, after 5 s a call: this is for loops outside of the answers.
+c.Execute.timeout = 60

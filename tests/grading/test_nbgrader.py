@@ -16,12 +16,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from grokedu.classroom.lesson import Lesson
 from grokedu.lessons import find
 
 pytestmark = pytest.mark.grading
 ROOT = Path(__file__).resolve().parents[2]
+CELL_SECONDS = 20
 
 RAISES = """\
 def {name}(*args):
@@ -45,11 +47,10 @@ def forward(params, pairs):
     a, b = params["A"][pairs[:, 0]], params["B"][pairs[:, 1]]
     return (a + b).square() @ params["W"]
 """
-UPSIDE_DOWN = """\
-def grokking_ratio(steps, train_accuracy, test_accuracy, threshold=0.99):
-    fitted = steps[train_accuracy >= threshold]
-    grokked = steps[test_accuracy >= threshold]
-    return float(fitted[0] / grokked[0])
+DROPS_CENSORED_RUNS = """\
+def censored_median(values):
+    arrived = values[~values.isnan()].double()
+    return float(arrived.quantile(0.5)) if len(arrived) else float("nan")
 """
 
 
@@ -68,6 +69,7 @@ def submission(
     wrong: Mapping[str, str] | None = None,
     *,
     partly: Mapping[str, tuple[str, ...]] | None = None,
+    own: str = "",
     says: tuple[str, ...],
 ) -> Submission:
     """The release with answers of the key, and with other ones.
@@ -76,6 +78,7 @@ def submission(
         right: the cells taken from the answer key.
         wrong: sources for other answers.
         partly: the groups whose points a wrong answer earns all the same.
+        own: the source of a cell of the student's own, before all answers.
     """
     released, key = (
         nbformat.read(ROOT / folder / lesson.name / f"{lesson.name}.ipynb", as_version=4)
@@ -85,71 +88,98 @@ def submission(
     answers |= {name: source.format(name=name) for name, source in (wrong or {}).items()}
     for cell in released.cells:
         cell.source = answers.get(cell.id, cell.source)
+    if own:
+        place = next(i for i, cell in enumerate(released.cells) if cell.id in lesson.exercises)
+        released.cells.insert(place, new_code_cell(own, id="own"))
     exercises = lesson.exercises
     score = sum(exercises[id].max_points for id in right if id in exercises)
     score += sum(exercises[id].points[g] for id, groups in (partly or {}).items() for g in groups)
     return Submission(released, float(score), says)
 
 
-def start_here() -> dict[str, Submission]:
-    lesson = find("00")
+def headline(lesson: Lesson, id: str, outcome: str, *groups: str) -> str:
+    """What the card of an exercise says when only some groups of cases passed."""
+    exercise = lesson.exercises[id]
+    earned = sum(exercise.points[group] for group in groups)
+    return f"{id} {outcome} — {earned:g} of {exercise.max_points:g} points"
 
-    def with_answer(source: str, *says: str) -> Submission:
-        return submission(lesson, (), {"weight_norm": source}, says=says)
+
+def diagnosis(lesson: Lesson, id: str, misconception: str) -> str:
+    known = {each.name: each.message for each in lesson.exercises[id].misconceptions}
+    return known[misconception]
+
+
+def start_here() -> dict[str, Submission]:
+    lesson, id = find("00"), "weight_norm"
+    groups = tuple(lesson.exercises[id].points)
+
+    def wrong(source: str, *says: str, partly: tuple[str, ...] = ()) -> Submission:
+        return submission(lesson, (), {id: source}, partly={id: partly}, says=says)
 
     return {
-        "perfect": submission(lesson, ("weight_norm",), says=("correct — 2 of 2 points",)),
-        "empty": submission(lesson, (), says=("not attempted — 0 of 2 points",)),
-        "half": submission(
-            lesson,
-            (),
-            {"weight_norm": ONE_NORM_A_ROW},
-            partly={"weight_norm": ("one vector",)},
-            says=("partly — 1 of 2 points", "a norm for each row."),
+        "perfect": submission(lesson, (id,), says=(headline(lesson, id, "correct", *groups),)),
+        "empty": submission(lesson, (), says=(headline(lesson, id, "not attempted"),)),
+        "half": wrong(
+            ONE_NORM_A_ROW,
+            headline(lesson, id, "partly", "one vector"),
+            diagnosis(lesson, id, "one_norm_a_row"),
+            partly=("one vector",),
         ),
-        "crashing": with_answer(
-            RAISES, "crashed — 0 of 2 points", "it raised KeyError", "line 2 of weight_norm"
+        "crashing": wrong(
+            RAISES, headline(lesson, id, "crashed"), "it raised KeyError", "line 2 of weight_norm"
         ),
-        "unreadable": with_answer(SYNTAX_ERROR, "SyntaxError"),
-        "endless": with_answer(
-            LOOPS, "timed out — 0 of 2 points", "it was still running after 5 s"
-        ),
+        "unreadable": wrong(SYNTAX_ERROR, "SyntaxError"),
+        "endless": wrong(LOOPS, headline(lesson, id, "timed out"), "still running after 5 s"),
     }
 
 
 def grokking() -> dict[str, Submission]:
     lesson = find("01")
-    everything = (*lesson.exercises, "norm-reflect", "censored-reflect")
+    everything = (*lesson.exercises, *(f"{id}-reflect" for id in lesson.reflections))
 
     def all_but(*names: str) -> tuple[str, ...]:
         return tuple(name for name in everything if name not in names)
 
+    def right(id: str) -> str:
+        return headline(lesson, id, "correct", *lesson.exercises[id].points)
+
     return {
-        "perfect": submission(lesson, everything, says=("correct — 4 of 4 points",)),
-        "empty": submission(lesson, (), says=("not attempted — 0 of 4 points",)),
+        "perfect": submission(lesson, everything, says=tuple(map(right, lesson.exercises))),
+        "empty": submission(
+            lesson,
+            (),
+            says=tuple(headline(lesson, id, "not attempted") for id in lesson.exercises),
+        ),
         "half": submission(
             lesson,
             ("modular_addition", "train_test_split", "cross_entropy", "norm-reflect"),
-            {"forward": ONLY_ONE_NETWORK, "grokking_ratio": UPSIDE_DOWN},
-            partly={"forward": ("one network",)},
+            {"forward": ONLY_ONE_NETWORK, "censored_median": DROPS_CENSORED_RUNS},
+            partly={"forward": ("one network",), "censored_median": ("all arrived",)},
             says=(
-                "correct — 4 of 4 points",
-                "partly — 2 of 3 points",
-                "with runs in front, A[pairs] looks up runs",
-                "not attempted — 0 of 4 points",
+                right("cross_entropy"),
+                headline(lesson, "forward", "partly", "one network"),
+                diagnosis(lesson, "forward", "forgets_the_run_axis"),
+                headline(lesson, "censored_median", "partly", "all arrived"),
+                diagnosis(lesson, "censored_median", "drops_them"),
+                headline(lesson, "train_step", "not attempted"),
             ),
         ),
         "crashing": submission(
             lesson,
             all_but("cross_entropy", "grokking_delay"),
             {"cross_entropy": RAISES, "grokking_delay": SYNTAX_ERROR},
-            says=("crashed — 0 of 4 points", "SyntaxError", "correct — 4 of 4 points"),
+            says=(headline(lesson, "cross_entropy", "crashed"), "SyntaxError", right("train_step")),
         ),
         "endless": submission(
             lesson,
             all_but("train_step"),
             {"train_step": LOOPS},
-            says=("timed out — 0 of 4 points", "correct — 4 of 4 points"),
+            own="while True: pass",
+            says=(
+                "CellTimeoutError",
+                headline(lesson, "train_step", "timed out"),
+                right("grokking_delay"),
+            ),
         ),
     }
 
@@ -162,6 +192,8 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name)
     for name in ("nbgrader_config.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
+    with (folder / "nbgrader_config.py").open("a") as config:
+        config.write(f"c.Execute.timeout = {CELL_SECONDS}\n")
     return folder
 
 
