@@ -22,6 +22,9 @@ def recognise(
     beside another; of several, the one that agrees in most cases of all is meant.
     """
     tried = list(zip(cases, replies, faults, strict=False))
+    values = [one for one in tried if one[0].probe != "refusal"]
+    if any(fault for _, _, fault in values):  # not refusing something says little about why
+        tried = values
     failed = sum(bool(fault) for _, _, fault in tried)
     best, message = 0, ""
     for known in exercise.misconceptions:
