@@ -29,8 +29,9 @@ _SIGNS = {
     "reference taken": ("↪", "#3f7fb5"),
 }
 
-# JupyterLab floats a term beside its description, in a narrow column; here it stands above.
-_LABEL = "float:none;width:auto;font-weight:600;margin:.35em 0 0"
+# JupyterLab floats a term beside its description, in a narrow column, and lets no style undo the
+# float; as wide as the card, it stands above.
+_LABEL = "width:100%;font-weight:600;margin:.35em 0 0"
 
 
 @dataclass(frozen=True)

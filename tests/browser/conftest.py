@@ -67,8 +67,9 @@ def screenshot(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A new learner for every file of tests: nothing solved, no hint taken."""
     folder = tmp_path_factory.mktemp("learner")
     home = folder / "home"
     process = subprocess.Popen(

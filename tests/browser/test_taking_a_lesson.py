@@ -57,13 +57,13 @@ def test_lesson_00_from_a_mistake_to_its_end(lab: Lab, page: Page):
     card = run(page, check).get_by_role("group", name=re.compile("Check of weight_norm: incorrect"))
     expect(card).to_contain_text("This looks like")
     expect(card).to_contain_text("the sum of squares, without the square root")
-    label, text = (
-        card.get_by_role("term").last.bounding_box(),
-        card.locator("dd").last.bounding_box(),
-    )
-    assert label
-    assert text
-    assert label["y"] + label["height"] <= text["y"] + 1
+    labels, texts = card.get_by_role("term").all(), card.locator("dd").all()
+    for label, text in zip(labels, texts, strict=True):
+        above, below = label.bounding_box(), text.bounding_box()
+        assert above
+        assert below
+        assert above["x"] < below["x"]
+        assert above["y"] < below["y"]
     screenshot(page, "wrong-answer")
 
     hint = code_cell(page, 'check.hint("weight_norm")')
