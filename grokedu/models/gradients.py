@@ -9,8 +9,9 @@ logits (for the cross-entropy ``(softmax - one_hot) / n``, for the squared error
 
 The entry of G at the label is minus the sum of the others, and is computed so. As ``softmax - 1``
 it would round to 0 in float32 as soon as the loss is below 1e-7, long before the others do: the
-logits then only grow, which has been called softmax collapse (Prieto et al. 2025, arXiv 2501.04697), and
-runs with little weight decay never generalise. Computed as the sum, float32 follows float64.
+logits then only grow, which has been called softmax collapse (Prieto et al. 2025, arXiv
+2501.04697), and runs with little weight decay never generalise. Computed as the sum, float32
+follows float64.
 
 Batched matrix products with X beat gathering and scattering rows on CPUs, and the buffers are kept
 between steps because page faults of fresh large tensors would halve the throughput.
