@@ -23,9 +23,9 @@ AXES = {
 class GrokkingExplorer:
     """Curves of the ensemble that answer while a slider moves.
 
-    Every control has a label and works from the keyboard (Tab to it, then the arrow keys); the
-    picture carries an alt text that changes with it. Where widgets do not run, the notebook shows
-    the picture of the starting values.
+    Every control has a label in view and works from the keyboard (Tab to it, then the arrow keys);
+    the picture carries an alt text that names the settings and changes with them. Where widgets do
+    not run, the notebook shows the picture of the starting values.
 
     Args:
         runs: what to explore; the shared ensemble by default. Its labels must hold weight_decay,
@@ -36,8 +36,8 @@ class GrokkingExplorer:
         ValueError: if the runs lack a label or a starting value.
 
     >>> explorer = GrokkingExplorer()
-    >>> print(explorer.choose(weight_decay=0.3, fraction=0.5, lr=0.01).alt[:49])
-    Two panels of train and test curves of 5 runs aga
+    >>> print(explorer.choose(weight_decay=0.3, fraction=0.5, lr=0.01).alt[:66])
+    weight decay 0.3, train fraction 0.5, learning rate 0.01. Two pane
     """
 
     def __init__(self, runs: Runs | None = None, **start: float) -> None:

@@ -59,12 +59,13 @@ def curves(
         figure.suptitle(title)
     final = np.median(runs["test_accuracy"][-1])
     peak = np.median(runs["test_loss"].max(axis=0))
+    named = f"{title}. " if title else ""
+    ends = {name: np.median(runs[f"{name}_loss"][-1]) for name in ("train", "test")}
     figure.alt = (
-        f"Two panels of train and test curves of {count(len(runs), 'run')} against the step, 1 to "
-        f"{steps[-1]}, on a {scale} axis. Left, accuracy: {words}; the median test accuracy ends "
-        f"at {final:.2f}. Right, loss: the test loss peaks at {peak:.2g} "
-        f"and ends at {np.median(runs['test_loss'][-1]):.2g}, the train loss at "
-        f"{np.median(runs['train_loss'][-1]):.2g}."
+        f"{named}Two panels of train and test curves of {count(len(runs), 'run')} against the "
+        f"step, 1 to {steps[-1]}, on a {scale} axis. Left, accuracy: {words}; the median test "
+        f"accuracy ends at {final:.2f}. Right, loss: the test loss peaks at {peak:.2g} and ends at "
+        f"{ends['test']:.2g}, the train loss at {ends['train']:.2g}."
     )
     return figure
 

@@ -29,7 +29,7 @@ def test_moving_a_control_redraws_with_a_new_alt_text(explorer: GrokkingExplorer
     by_name["Seed"].value = 1
     seen.add(picture.value)
     assert len(seen) == 4
-    assert 'alt="Two panels of train and test curves of 1 run' in picture.value
+    assert "Two panels of train and test curves of 1 run" in picture.value
 
 
 def test_a_change_is_answered_in_a_fifth_of_a_second(explorer: GrokkingExplorer) -> None:
