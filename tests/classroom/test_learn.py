@@ -169,7 +169,13 @@ def test_a_taken_port_is_passed_over():
 def test_learn_serves_the_lesson_and_ctrl_c_stops_it(tmp_path):
     command = [sys.executable, "-m", "grokedu.cli", "learn", "00", "--no-browser"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A terminal's child hears Ctrl-C, also where whoever runs the tests does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         said = ""
