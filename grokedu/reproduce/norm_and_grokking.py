@@ -26,23 +26,21 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     runs = every.take(np.flatnonzero(np.isfinite(every.delay()) & (every.delay() > 0)))
     path = norm_path(runs)
     fell, rose = path["at_grok"] < path["peak"] * (1 - MARGIN), path["rose_all_the_way"]
-    settings = []
+    settings: dict[str, dict[str, float]] = {}
     cells = sorted({*zip(runs.labels["lr"], runs.labels["weight_decay"], strict=True)})
     for rate, decay in cells:
         here = np.isclose(runs.labels["lr"], rate) & np.isclose(runs.labels["weight_decay"], decay)
-        settings.append(
-            {
-                "lr": float(rate),
-                "weight_decay": float(decay),
-                "grokked": int(here.sum()),
-                "fell_before_grok": int(fell[here].sum()),
-                "rose_all_the_way": int(rose[here].sum()),
-                "start": float(np.median(path["start"][here])),
-                "at_fit": float(np.median(path["at_fit"][here])),
-                "peak": float(np.median(path["peak"][here])),
-                "at_grok": float(np.median(path["at_grok"][here])),
-            }
-        )
+        settings[f"lr_{rate:g}_wd_{decay:g}".replace(".", "_")] = {
+            "lr": float(rate),
+            "weight_decay": float(decay),
+            "grokked": int(here.sum()),
+            "fell_before_grok": int(fell[here].sum()),
+            "rose_all_the_way": int(rose[here].sum()),
+            "start": float(np.median(path["start"][here])),
+            "at_fit": float(np.median(path["at_fit"][here])),
+            "peak": float(np.median(path["peak"][here])),
+            "at_grok": float(np.median(path["at_grok"][here])),
+        }
     seeds = runs.labels["seed"]  # runs of one seed share split and initial weights
     share_fell = bootstrap(fell, np.mean, groups=seeds)
     share_rose = bootstrap(rose, np.mean, groups=seeds)

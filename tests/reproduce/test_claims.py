@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grokedu import reproduce
+from grokedu import reproduce, results
 from grokedu.reproduce.norm_and_grokking import norm_path
 from grokedu.reproduce.weight_decay_law import law
 from grokedu.runs import Runs
@@ -66,6 +66,13 @@ def test_the_norms_path_tells_rising_from_fallen_without_looking_ahead() -> None
     assert path["at_grok"].tolist() == [6.0, 6.0]
     assert path["peak"].tolist() == [6.0, 8.0]
     assert path["rose_all_the_way"].tolist() == [True, False]
+
+
+def test_a_setting_of_the_norms_is_found_by_its_name(tmp_path: Path) -> None:
+    reproduce.reproduce("norm-and-grokking", progress=False, folder=tmp_path, figure=False)
+    setting = "norm-and-grokking.settings.lr_0_003_wd_3"
+    assert results.lookup(tmp_path, f"{setting}.weight_decay") == 3
+    assert results.lookup(tmp_path, f"{setting}.lr") == 0.003
 
 
 def test_the_law_finds_a_slope_of_minus_one_and_leaves_censored_cells_out() -> None:
