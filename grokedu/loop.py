@@ -79,7 +79,6 @@ class Loop:
     device: torch.device | str = "cpu"
 
     step: int = field(default=0, init=False)
-    finished: bool = field(default=False, init=False)
     recorded: list[int] = field(default_factory=list, init=False)
     rows: list[Row] = field(default_factory=list, init=False)
     checkpoints: dict[int, dict[str, Tensor]] = field(default_factory=dict, init=False)
@@ -165,7 +164,7 @@ class Loop:
         """Write the result so far with all that :meth:`restore` needs to go on exactly."""
         state = {f"optimizer/{name}": tensor for name, tensor in self.state.items()}
         state |= {f"stream/{run}": one.get_state() for run, one in enumerate(self.streams)}
-        state["at"] = torch.tensor([self.step, int(self.finished)])
+        state["at"] = torch.tensor([self.step])
         self.result().save(path, **state)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
@@ -183,7 +182,7 @@ class Loop:
                 f"{path} was written under other settings of {', '.join(changed)}; "
                 "delete it, or resume with the settings it was started with"
             )
-        self.step, self.finished = int(state["at"][0]), bool(state["at"][1])
+        self.step = int(state["at"][0])
         self.params = {name: runs.params[name].to(self.device) for name in self.params}
         self.state = {
             name: state[f"optimizer/{name}"].to(v.device) for name, v in self.state.items()

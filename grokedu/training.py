@@ -182,6 +182,8 @@ def _run_through(
     save_seconds: float,
 ) -> None:
     saved = time.monotonic()
+    # Asked again on going on, since another stop may be given than the one that ended the file.
+    finished = stop is not None and bool(loop.rows) and stop(loop.recorded[-1], loop.rows[-1])
     with tqdm(total=steps, initial=loop.step, disable=not progress, unit="step") as bar:
         while True:
             if loop.step in checkpoints:
@@ -191,12 +193,12 @@ def _run_through(
                 bar.update(loop.step - bar.n)
                 if watch is not None:
                     watch(loop.step, row)
-                loop.finished = stop is not None and stop(loop.step, row)
-                if resume is not None and time.monotonic() - saved >= save_seconds:
-                    loop.save(resume)
-                    saved = time.monotonic()
-            if loop.finished or loop.step == steps:
+                finished = stop is not None and stop(loop.step, row)
+            if finished or loop.step == steps:
                 break
+            if resume is not None and time.monotonic() - saved >= save_seconds:
+                loop.save(resume)
+                saved = time.monotonic()
             loop.advance()
     if resume is not None:
         loop.save(resume)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from grokedu import runs as runs_module
+from grokedu.loop import Loop
 from grokedu.measures import cross_entropy
 from grokedu.models import TwoLayer
 from grokedu.models.two_layer import forward
@@ -104,6 +105,44 @@ def test_killed_and_resumed_is_the_uninterrupted_run(
     assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
     with pytest.raises(ValueError, match="other settings of labels"):
         train(MODEL, addition(0.5), resume=path, **(settings | {"lr": 0.5}))
+
+
+def test_the_state_is_saved_between_records_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"seeds": 2, "steps": 40, "record": [0, 40], "batch_size": 5}
+    settings |= {"checkpoints": [20], **QUIET}
+    path = tmp_path / "state.safetensors"
+    saved_at: list[int] = []
+    save = Loop.save
+
+    def save_and_die(loop: Loop, to: Path) -> None:
+        save(loop, to)
+        saved_at.append(loop.step)
+        if loop.step == 13:
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "save", save_and_die)
+        with pytest.raises(KilledError):
+            train(MODEL, addition(0.5), resume=path, save_seconds=0, **settings)
+    assert saved_at == [*range(14)]
+    whole = train(MODEL, addition(0.5), **settings)
+    assert equal(whole, train(MODEL, addition(0.5), resume=path, **settings))
+
+
+def test_a_run_that_stopped_goes_on_with_another_stop_or_none(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"seeds": 2, "steps": 50, "record": range(0, 51, 5), **QUIET}
+    path = tmp_path / "state.safetensors"
+
+    def at_ten(step: int, _row: object) -> bool:
+        return step >= 10
+
+    for _ in range(2):  # the second time there is nothing left to do
+        stopped = train(MODEL, addition(0.5), resume=path, stop=at_ten, **settings)
+        assert stopped.steps[-1] == 10
+    whole = train(MODEL, addition(0.5), **settings)
+    assert equal(whole, train(MODEL, addition(0.5), resume=path, **settings))
 
 
 @dataclass(frozen=True)
