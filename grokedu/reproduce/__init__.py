@@ -28,7 +28,7 @@ def reproduce(
     *,
     quick: bool = False,
     progress: bool = True,
-    folder: Path = Path("results"),
+    folder: Path | None = None,
     figure: bool = True,
 ) -> dict[str, Any]:
     """Reproduce a claim, write ``NAME.json`` and ``NAME.png`` into the folder, return the numbers.
@@ -37,7 +37,7 @@ def reproduce(
         name: one of :data:`CLAIMS`.
         quick: fewer seeds or steps; under two minutes on two cores.
         progress: whether to show progress bars.
-        folder: where the results go.
+        folder: where the results go; ``results``, or ``build/results`` for quick ones, by default.
         figure: whether to draw.
 
     Raises:
@@ -56,6 +56,7 @@ def reproduce(
         **outcome.numbers,
         **provenance(command, outcome.seeds),
     }
+    folder = folder or _folder(quick)
     results.write(folder, name, result)
     if figure and outcome.draw is not None:
         outcome.draw().write(folder / f"{name}.png")
@@ -67,7 +68,7 @@ def main(
     *,
     quick: bool = False,
     progress: bool = True,
-    folder: Path = Path("results"),
+    folder: Path | None = None,
     work: Path = Path("build/ensemble"),
 ) -> int:
     """The command ``grokedu reproduce``: a claim, ``all`` of them, or the shared ``ensemble``.
@@ -93,10 +94,15 @@ def main(
         else:
             print(f"Wrote {ensemble.ship(work, workers=2)}")
         return 0
+    folder = folder or _folder(quick)
     for claim in CLAIMS if name == "all" else [name]:
         result = reproduce(claim, quick=quick, progress=progress, folder=folder)
         print(f"{claim}\n{report(result)}\nwritten to {folder / claim}.json and .png\n")
     return 0
+
+
+def _folder(quick: bool) -> Path:
+    return Path("build/results" if quick else "results")  # quick numbers must not be quoted
 
 
 def report(result: dict[str, Any]) -> str:

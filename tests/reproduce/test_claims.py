@@ -25,6 +25,17 @@ def test_each_claim_writes_numbers_verdict_provenance_and_a_figure(tmp_path: Pat
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
+def test_quick_results_leave_the_full_ones_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for quick, folder in ((False, "results"), (True, "build/results")):
+        reproduce.main("norm-and-grokking", quick=quick, progress=False)
+        assert (
+            results.read(Path(folder), "norm-and-grokking")["command"].endswith("--quick") == quick
+        )
+
+
 def test_modular_grokking_holds(tmp_path: Path) -> None:
     result = reproduce.reproduce(
         "modular-grokking", quick=True, progress=False, folder=tmp_path, figure=False
@@ -85,9 +96,24 @@ def test_the_law_finds_a_slope_of_minus_one_and_leaves_censored_cells_out() -> N
             "train_accuracy": (steps[:, None] >= 10) * np.ones(16),
             "test_accuracy": (steps[:, None] >= late).astype(float),
         },
-        labels={"weight_decay": decays},
+        labels={"weight_decay": decays, "seed": np.tile(np.arange(4), 4)},
     )
     found = law(runs, resamples=50)
     assert found["slope"]["value"] == pytest.approx(-1)
     assert found["censored"] == 4
     assert [pair["from"] for pair in found["local_slopes"]] == [0.3, 1.0]
+
+
+def test_the_laws_interval_is_over_seeds_and_open_where_a_median_may_be_censored() -> None:
+    steps, seeds, decays = np.arange(0, 4001, 10), np.tile(np.arange(5), 2), np.repeat([0.5, 1], 5)
+    late = 10 + (200 + 100 * seeds) / decays  # a slope of -1 whichever seeds are drawn
+    history = {"train_accuracy": (steps[:, None] >= 10) * np.ones(10)}
+    history["test_accuracy"] = (steps[:, None] >= late).astype(float)
+    labels = {"weight_decay": decays, "seed": seeds}
+    slope = law(Runs(steps, history, labels))["slope"]
+    assert [slope[name] for name in ("low", "value", "high")] == pytest.approx([-1, -1, -1])
+    history["test_accuracy"][:, seeds + 10 * decays == 5] = 0  # seed 0 at 0.5
+    one = law(Runs(steps, history, labels))
+    assert one["cells"][0]["censored"] == 1
+    assert one["slope"]["low"] == -np.inf
+    assert np.isfinite([one["slope"]["value"], one["slope"]["high"]]).all()
