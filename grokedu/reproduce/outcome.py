@@ -56,5 +56,7 @@ def said(found: dict[str, float], form: str = ".0f") -> str:
 
     >>> said({"value": 2.0, "low": 1.0, "high": 3.0, "runs": 5})
     '2 [1, 3]'
+    >>> said({"value": -0.9, "low": float("-inf"), "high": -0.8}, ".2f")
+    '-0.90 [-inf, -0.80]'
     """
     return f"{found['value']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"

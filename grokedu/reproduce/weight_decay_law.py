@@ -13,7 +13,7 @@ import numpy as np
 
 from grokedu import figures
 from grokedu.artifacts import load_ensemble
-from grokedu.reproduce.outcome import Outcome, Verdict
+from grokedu.reproduce.outcome import Outcome, Verdict, said
 from grokedu.runs import Array, Runs
 
 FRACTION = 0.5
@@ -36,8 +36,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     if len(near) == pairs and not censored:
         verdict = "holds"
     slopes = "; ".join(
-        f"{rate}: slope {found['slope']['value']:.2f} "
-        f"[{found['slope']['low']:.2f}, {found['slope']['high']:.2f}], "
+        f"{rate}: slope {said(found['slope'], '.2f')}, "
         f"{found['censored']} of {found['runs']} runs censored"
         for rate, found in rates.items()
     )
@@ -62,50 +61,42 @@ def run(*, quick: bool, progress: bool) -> Outcome:
 
 
 def law(runs: Runs, resamples: int = 2000) -> dict[str, Any]:
-    """Medians, censored counts, and slopes in the logarithms with bootstrap intervals over runs.
+    """Medians, censored counts, and slopes in the logarithms with bootstrap intervals over seeds.
 
     A censored run counts as slower than every other, so a weight decay enters as long as fewer than
-    half of its runs are censored. Runs are resampled within each weight decay; a resample in which
-    a median is unknown gives no slope.
+    half of its runs are censored. Runs of one seed share split and initial weights, so seeds are
+    resampled, jointly for all weight decays. Where a resampled median is unknown the slope is
+    steeper than any number and counts as -inf, since it is the small weight decays that are slow.
 
     Args:
-        runs: of one learning rate and fraction.
+        runs: of one learning rate and fraction, one for each seed and weight decay.
         resamples: of the bootstrap.
     """
-    delays = np.where(np.isnan(runs.delay()), np.inf, runs.delay())
-    cells = {
-        decay: delays[np.isclose(runs.labels["weight_decay"], decay)]
-        for decay in np.unique(runs.labels["weight_decay"])
-    }
-    whole = {decay: cell for decay, cell in cells.items() if np.isfinite(np.median(cell))}
-    decays = np.array([*whole])
+    decays, seeds = (np.unique(runs.labels[name]) for name in ("weight_decay", "seed"))
+    order = np.lexsort((runs.labels["seed"], runs.labels["weight_decay"]))
+    delays = np.nan_to_num(runs.delay()[order], nan=np.inf).reshape(len(decays), len(seeds))
+    medians = np.median(delays, axis=1)
     found: dict[str, Any] = {
         "runs": len(runs),
         "censored": int(np.isinf(delays).sum()),
         "cells": [
             {
                 "weight_decay": float(decay),
-                "median_delay": float(np.median(cell)),
+                "median_delay": float(median),
                 "censored": int(np.isinf(cell).sum()),
                 "runs": len(cell),
             }
-            for decay, cell in cells.items()
+            for decay, median, cell in zip(decays, medians, delays, strict=True)
         ],
         "slope": {"value": float("nan"), "low": float("nan"), "high": float("nan")},
         "local_slopes": [],
     }
-    if len(whole) < 2:
+    known = np.isfinite(medians)
+    if known.sum() < 2:
         return found
-    middles = np.array([np.median(cell) for cell in whole.values()])
-    generator = np.random.default_rng(0)
-    drawn = np.stack(
-        [
-            np.median(cell[generator.integers(len(cell), size=(resamples, len(cell)))], axis=1)
-            for cell in whole.values()
-        ],
-        axis=1,
-    )
-    drawn = drawn[np.isfinite(drawn).all(axis=1)]
+    decays, middles = decays[known], medians[known]
+    draws = np.random.default_rng(0).integers(len(seeds), size=(resamples, len(seeds)))
+    drawn = np.median(delays[known][:, draws], axis=2).T
     found["slope"] = _interval(_slope(decays, middles), [_slope(decays, row) for row in drawn])
     for at in range(len(decays) - 1):
         pair = slice(at, at + 2)
@@ -118,9 +109,11 @@ def law(runs: Runs, resamples: int = 2000) -> dict[str, Any]:
 
 
 def _slope(decays: Array, delays: Array) -> float:
+    if not np.isfinite(delays).all():
+        return -np.inf
     return float(np.polyfit(np.log(decays), np.log(delays), 1)[0])
 
 
 def _interval(value: float, spread: list[float]) -> dict[str, float]:
-    low, high = np.percentile(spread, [2.5, 97.5])
+    low, high = np.quantile(spread, [0.025, 0.975], method="nearest")  # between infinities is nan
     return {"value": value, "low": float(low), "high": float(high)}
