@@ -78,8 +78,9 @@ class Runs:
         return self.grokked_at(threshold) - self.fitted_at(threshold)
 
     def ratio(self, threshold: float = 0.99) -> Array:
-        """(S,) the test step over the train step, nan where a run was censored."""
-        return self.grokked_at(threshold) / self.fitted_at(threshold)
+        """(S,) the test step over the train step, nan where censored or fitted at step 0."""
+        fitted = self.fitted_at(threshold)
+        return self.grokked_at(threshold) / np.where(fitted == 0, np.nan, fitted)
 
     def diverged(self) -> Array:
         """(S,) whether any recorded train loss was nan or infinite."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from grokedu import runs as runs_module
+from grokedu.measures import grokking_ratio
 from grokedu.models import TwoLayer
 from grokedu.runs import Runs, concatenate, load
 from grokedu.tasks import make_task
@@ -43,6 +45,17 @@ def test_select_take_and_concatenate_keep_runs_and_checkpoints_together(result: 
     assert np.array_equal(back["test_loss"], result["test_loss"])
     for run in range(3):
         assert torch.equal(back.checkpoint(0, run)["W"], result.checkpoint(0, run)["W"])
+
+
+def test_the_ratio_is_that_of_the_measures() -> None:
+    steps = np.array([0, 10, 100])
+    train_accuracy = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
+    test_accuracy = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    history = {"train_accuracy": train_accuracy.T, "test_accuracy": test_accuracy.T}
+    with warnings.catch_warnings(action="error"):
+        ratio = Runs(steps, history, {"seed": np.arange(3)}).ratio()
+    pairs = zip(train_accuracy, test_accuracy, strict=True)
+    np.testing.assert_equal(ratio, [grokking_ratio(steps, *pair) for pair in pairs])
 
 
 def test_what_is_not_there_is_said(result: Runs, tmp_path: Path) -> None:
