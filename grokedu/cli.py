@@ -159,7 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Train, measure, draw and write results/NAME.json. Without a name, list them.",
     )
     reproduce.add_argument("name", nargs="?", help="a claim's name")
-    reproduce.add_argument("--quick", action="store_true", help="fewer seeds and steps; write to build/results")
+    reproduce.add_argument(
+        "--quick", action="store_true", help="fewer seeds and steps; write to build/results"
+    )
     reproduce.set_defaults(command=_reproduce)
     return parser
 
