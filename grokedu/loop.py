@@ -98,6 +98,13 @@ class Loop:
         self.state: State = self.optimizer.init(self.params)
         self.streams = [random_stream(seed, "batches") for seed in seeds]
         self.inputs = self.tasks[0].inputs.to(self.device)
+        classes = self.tasks[0].classes
+        logits = self.model.apply(self.params, self.inputs[:1])
+        if logits.shape[-1] != classes:
+            raise ValueError(
+                f"the model tells {logits.shape[-1]} classes apart and the task has {classes}; "
+                "they must be the same, for example p=31 for both"
+            )
         self.targets = torch.stack([task.targets for task in self.tasks]).to(self.device)
         self.gradient = self._gradient([task.train for task in self.tasks])
 

@@ -229,6 +229,9 @@ def censored_median(values: Tensor) -> float:
     Returns:
         The median, or nan when a censored run is (one of) the middle.
 
+    Raises:
+        ValueError: if there are no runs.
+
     Source: the median of the Kaplan-Meier estimate when all runs are watched equally long (Kaplan
     and Meier 1958).
 
@@ -237,6 +240,8 @@ def censored_median(values: Tensor) -> float:
     >>> censored_median(torch.tensor([100.0, float("nan"), float("nan")]))
     nan
     """
+    if not len(values):
+        raise ValueError("values is empty; wanted one a run, for example tensor([300.0, 100.0])")
     ordered = values.nan_to_num(nan=float("inf")).sort().values
     middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
     return middle.item() if middle.isfinite() else float("nan")

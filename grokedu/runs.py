@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -167,13 +167,14 @@ def load(path: str | os.PathLike[str]) -> Runs:
 
 def load_state(path: str | os.PathLike[str]) -> tuple[Runs, dict[str, Tensor]]:
     """Read runs, and the state of the loop that wrote them (empty for a plain result)."""
-    with safe_open(path, framework="pt") as file:
-        header = json.loads((file.metadata() or {}).get("grokedu", "{}"))
-        if header.get("format") != FORMAT:
-            raise ValueError(
-                f"{path} is not a file of runs of format {FORMAT}: its header has none"
-            )
-        tensors: Mapping[str, Tensor] = {k: file.get_tensor(k) for k in list(file.keys())}
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("grokedu", "{}"))
+            tensors: Mapping[str, Tensor] = {k: file.get_tensor(k) for k in list(file.keys())}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a file of runs, or is damaged: {error}") from None
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a file of runs of format {FORMAT}: its header has none")
 
     def group(prefix: str) -> dict[str, Tensor]:
         return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

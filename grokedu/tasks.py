@@ -25,7 +25,7 @@ def modular_addition(p: int) -> tuple[Tensor, Tensor]:
         int64 of shape (p*p,), with ``labels[a*p + b] = (a + b) % p``.
 
     Raises:
-        ValueError: if p is smaller than 2.
+        ValueError: if p is smaller than 2 or not an integer.
 
     Source: Power et al. 2022, arXiv 2201.02177.
 
@@ -35,7 +35,7 @@ def modular_addition(p: int) -> tuple[Tensor, Tensor]:
     >>> labels.tolist()
     [0, 1, 2, 1, 2, 0, 2, 0, 1]
     """
-    if p < 2:
+    if p < 2 or p % 1:
         raise ValueError(f"p is {p}; the modulus must be an integer of at least 2, for example 31")
     residues = torch.arange(p)
     pairs = torch.cartesian_prod(residues, residues)

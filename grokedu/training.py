@@ -140,6 +140,11 @@ def train(
     }
     named |= {k: _one_number_a_run(k, v, numbers) for k, v in (labels or {}).items()}
     at = sorted({*(log_spaced(steps) if record is None else record)} & {*range(steps + 1)})
+    if not at or not all(0 <= step <= steps for step in checkpoints):
+        raise ValueError(
+            f"record={record}, checkpoints={checkpoints}; wanted steps from 0 to {steps}, and at "
+            "least one to record at"
+        )
     config: dict[str, Any] = {
         "model": {"kind": type(model).__name__, **vars(model)},
         "task": chosen[0].name,

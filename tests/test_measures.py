@@ -95,3 +95,8 @@ def test_delay_edge_cases() -> None:
         measures.grokking_delay([0, 1], [1.0], [1.0, 1.0])
     with pytest.raises(ValueError, match="one row a step"):
         measures.first_reach([0, 1], [[1.0]])
+
+
+def test_the_median_of_no_runs_is_refused() -> None:
+    with pytest.raises(ValueError, match="values is empty"):
+        measures.censored_median(torch.tensor([]))

@@ -72,3 +72,6 @@ def test_what_is_not_there_is_said(result: Runs, tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="not a file of runs"):
         runs_module.load(tmp_path / "other.safetensors")
+    (tmp_path / "junk.safetensors").write_bytes((tmp_path / "other.safetensors").read_bytes()[:-2])
+    with pytest.raises(ValueError, match=r"junk\.safetensors is not a file of runs, or is damaged"):
+        runs_module.load(tmp_path / "junk.safetensors")

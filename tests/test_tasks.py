@@ -83,6 +83,7 @@ def test_make_task_keeps_test_labels_true_and_streams_apart() -> None:
     ("call", "message"),
     [
         (lambda: tasks.modular_addition(1), "p is 1"),
+        (lambda: tasks.modular_addition(2.5), "p is 2.5; the modulus must be an integer"),
         (lambda: tasks.modular_division(6), "needs a prime"),
         (lambda: tasks.make_task("addition", 5, 0.5, 0), "no task is called 'addition'"),
         (lambda: tasks.make_task("modular_addition", 5, 1.0, 0), "leaves 25 to train"),

@@ -206,11 +206,27 @@ def test_records_are_log_spaced_and_hold_the_ends() -> None:
         ({"loss": "hinge"}, "wanted one of"),
         ({"stop": "now"}, "wanted 'grokked'"),
         ({"batch_size": 10**6}, "smallest train part"),
+        ({"record": []}, "from 0 to 5, and at least one to record at"),
+        ({"record": [6, 7]}, "from 0 to 5"),
+        ({"checkpoints": [0, 6]}, r"checkpoints=\[0, 6\]; wanted steps from 0 to 5"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         train(MODEL, addition(0.5), **({"seeds": 2, "steps": 5, **QUIET} | change))
+
+
+@pytest.mark.parametrize("p", [5, 11])
+def test_a_model_of_other_classes_than_the_task_is_refused(p: int) -> None:
+    with pytest.raises(ValueError, match=f"tells {p} classes apart and the task has 7"):
+        train(TwoLayer(p, 8), addition(0.5), seeds=2, steps=5, **QUIET)
+
+
+def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
+    junk = tmp_path / "junk.safetensors"
+    junk.write_bytes(b"not tensors at all")
+    with pytest.raises(ValueError, match=r"junk\.safetensors is not a file of runs"):
+        train(MODEL, addition(0.5), seeds=2, steps=5, resume=junk, **QUIET)
 
 
 def test_different_tasks_side_by_side_are_refused() -> None:
