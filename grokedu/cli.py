@@ -62,13 +62,16 @@ def _progress_lines() -> list[str]:
     for name in lessons.available():
         lesson = lessons.find(name)
         entries = kept.get(name, {})
-        points = sum(entries.get(id, {}).get("points", 0.0) for id in lesson.exercises)
+        earned = {
+            id: min(entries.get(id, {}).get("points", 0.0), exercise.max_points)
+            for id, exercise in lesson.exercises.items()
+        }
+        points = sum(earned.values())
         lines.append(f"{name:24} {points:5.4g} of {lesson.max_points:g}  {lesson.title}")
         for id, exercise in lesson.exercises.items():
             entry = entries.get(id, {})
             outcome = entry.get("outcome", "not attempted")
-            got = entry.get("points", 0.0)
-            lines.append(f"    {id:20} {got:5.4g} of {exercise.max_points:g}  {outcome}")
+            lines.append(f"    {id:20} {earned[id]:5.4g} of {exercise.max_points:g}  {outcome}")
     lines.append(f"Kept in {progress.home()}")
     return lines
 

@@ -71,21 +71,32 @@ def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     return float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
 
 
-def auc(values: npt.ArrayLike, positive: npt.ArrayLike) -> float:
+def auc(
+    values: npt.ArrayLike, positive: npt.ArrayLike, strata: npt.ArrayLike | None = None
+) -> float:
     """How often a positive run has a larger value than another run: the area under the ROC curve.
 
     1 and 0 separate the two kinds perfectly, 0.5 is chance; ties count half (the Mann-Whitney
     statistic over the number of pairs; Hanley and McNeil 1982). nan where one kind is missing.
 
+    Args:
+        values, positive: (S,) a number a run, and whether it is of the first kind.
+        strata: (S,) only runs of one stratum are compared with each other; all by default.
+
     >>> auc([1.0, 2.0, 3.0, 4.0], [False, True, False, True])
     0.75
+    >>> auc([1.0, 2.0, 3.0, 4.0], [False, True, False, True], strata=[0, 0, 1, 1])
+    1.0
     """
-    kind = np.asarray(positive, dtype=bool)
-    if kind.all() or not kind.any():
-        return float("nan")
-    count = int(kind.sum())
-    above = ranks(values)[kind].sum() - count * (count + 1) / 2
-    return float(above / (count * (len(kind) - count)))
+    kind, table = np.asarray(positive, dtype=bool), np.asarray(values)
+    label = np.zeros(len(kind)) if strata is None else np.asarray(strata)
+    above, pairs = 0.0, 0
+    for one in np.unique(label):
+        here = label == one
+        count = int(kind[here].sum())
+        above += ranks(table[here])[kind[here]].sum() - count * (count + 1) / 2
+        pairs += count * (int(here.sum()) - count)
+    return float(above / pairs) if pairs else float("nan")
 
 
 def ranks(values: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -32,7 +32,8 @@ from grokedu.lessons import l00_start_here as check
 # less than one gigabyte. A graphics card is not needed.
 
 # %% experiment="machine"
-print(machine.report())
+if check.ready():
+    print(machine.report())
 
 # %% [markdown]
 # ## An exercise
@@ -68,7 +69,8 @@ print(machine.report())
 # Ask for a hint now, even if you do not need one.
 
 # %% experiment="hint"
-check.hint("weight_norm")
+if check.ready():
+    check.hint("weight_norm")
 
 # %% [markdown]
 # ## An experiment

@@ -4,7 +4,7 @@
 # *About 90 minutes. You need: Python, a first acquaintance with PyTorch tensors, and what a loss and
 # a gradient are. Every experiment here finishes while you watch.*
 #
-# In 2022 Power and others trained a network to add modulo a prime. It memorised its examples in a
+# In 2022 Power and others trained networks on arithmetic modulo a prime. A network memorised its examples in a
 # moment and was useless on all others, as everybody expected. They let it run on, and *long after*
 # there was nothing left to learn from the training data, it got every other example right.
 # They called it **grokking**.
@@ -48,6 +48,7 @@ from grokedu.statistics import auc, bootstrap, rank_correlation
 from grokedu.training import log_spaced
 
 torch.set_num_threads(1)  # matrices this small gain nothing from a second thread
+ensemble = load_ensemble()  # the runs that all lessons share
 
 # %% [markdown]
 # ## 1 · A world of p² examples
@@ -125,9 +126,9 @@ torch.set_num_threads(1)  # matrices this small gain nothing from a second threa
 # tenths of the time.
 #
 # The weights are float64 for a reason. Once the train loss is below about $10^{-7}$, float32 rounds the
-# probability of the right class to exactly 1: the gradient vanishes, weight decay pulls alone, and the
-# network comes apart before it has quite generalised (Prieto and others 2025). Change it to
-# `torch.float32` afterwards, and see.
+# probability of the right class to exactly 1, and the part of the gradient that belongs to it to 0. What is left of
+# the gradient only moves the other logits; the weights run away, and the network comes apart before it has quite
+# generalised (Prieto and others 2025). Change it to `torch.float32` afterwards, and watch the norm.
 
 # %% experiment="watch"
 if check.ready(
@@ -183,7 +184,15 @@ if check.ready(
 # %% test="grokking_delay"
 
 # %% experiment="own-delay"
-if check.ready("grokking_delay", "train_step", "average_log_prob"):
+if check.ready(
+    "grokking_delay",
+    "modular_addition",
+    "train_test_split",
+    "forward",
+    "cross_entropy",
+    "average_log_prob",
+    "train_step",
+):
     curve = [
         torch.tensor([seen[name][0] for seen in history.values()], dtype=torch.float64)
         for name in ("train_accuracy", "test_accuracy")
@@ -231,11 +240,11 @@ check.predict("norm-falls", ...)
 # lines mark where the median run fitted and where it generalised.
 
 # %% experiment="norm-figures"
-ensemble = load_ensemble()
-for lr, weight_decay in ((0.01, 0.3), (0.003, 3.0)):
-    cell = ensemble.select(lr=lr, weight_decay=weight_decay, fraction=0.5)
-    title = f"Learning rate {lr:g}, weight decay {weight_decay:g}"
-    figures.show(figures.norms(cell, title=title))
+if check.ready():
+    for lr, weight_decay in ((0.01, 0.3), (0.003, 3.0)):
+        cell = ensemble.select(lr=lr, weight_decay=weight_decay, fraction=0.5)
+        title = f"Learning rate {lr:g}, weight decay {weight_decay:g}"
+        figures.show(figures.norms(cell, title=title))
 
 # %% [markdown]
 # In the first setting the norm climbs, dips, climbs again, and is on its way down when the network generalises. In
@@ -286,7 +295,7 @@ if check.ready("grokking_delay"):
 # memorised.
 #
 # Liu and others saw their transformer's norm go from 42.7 up to about 60 and then down to 30, and modelled the way
-# down as $w(t) \approx w_0\,e^{-\gamma t}$ from a large start. Our networks start at a norm of about 13, far below
+# down as $w(t) \approx w_0\,e^{-\gamma t}$ from a large start. Our networks start at a norm of {{norm-and-grokking.settings.lr_0_003_wd_3.start:.0f}}, far below
 # where they end, so that model does not describe them. This is no refutation of the norm as a cause: it shows
 # that a falling norm is not what grokking consists of. Lesson 03 takes the norm away altogether and looks at what
 # is left.
@@ -312,18 +321,18 @@ if check.ready():
 
 # %% [markdown]
 # The usual summary is a rank correlation along the run: ±1 is perfect. It comes with a trap. Our records are
-# even in the *logarithm* of the step, so half of them are from the first hundred steps; take them even in the
+# even in the *logarithm* of the step, so that the first tenth of a run has most of them; take them even in the
 # step, and the end of the run has nearly all the weight. Compute it both ways, over the runs that grok and over those
 # that do not.
 
 # %% experiment="metrics-correlation"
-names = {
-    "l2_norm": "weight norm",
-    "train_loss": "train loss",
-    "train_log_prob": "average log-prob., train inputs",
-    "test_log_prob": "average log-prob., test inputs",
-}
 if check.ready("average_log_prob"):
+    names = {
+        "l2_norm": "weight norm",
+        "train_loss": "train loss",
+        "train_log_prob": "average log-prob., train inputs",
+        "test_log_prob": "average log-prob., test inputs",
+    }
     grokked, seeds = np.isfinite(ensemble.grokked_at()), ensemble.labels["seed"]
     recorded = ensemble.steps[ensemble.steps > 0]
     evenly = np.linspace(1, recorded[-1], 600)
@@ -349,35 +358,50 @@ if check.ready("average_log_prob"):
 #
 # So ask the question directly. Take every run at its end. Does the number *separate* the runs that have grokked from
 # those that have not? The area under the ROC curve (AUC) is the chance that, of one run of each kind, the
-# number ranks them rightly: 1 is perfect, 0.5 a coin. The last row is a number made of two: how sure the network is
-# on inputs it has not seen, relative to how sure it is on those it has.
+# number ranks them rightly: 1 is perfect, 0.5 a coin. Say that a number *tells* from 0.95 on. The fifth row is a number
+# made of two: how sure the network is on inputs it has not seen, relative to how sure it is on those it has. The
+# last is no measurement at all: the train fraction, known before training.
 
 # %% experiment="metrics-auc"
 if check.ready("average_log_prob"):
-    ends = {words: ensemble[name][-1] for name, words in names.items()}
-    ends["ratio of the last two, test / train"] = (
+    last = {words: ensemble[name][-1] for name, words in names.items()}
+    last["ratio of the last two, test / train"] = (
         ensemble["test_log_prob"][-1] / ensemble["train_log_prob"][-1]
     )
+    last["(the train fraction)"] = fraction_of = ensemble.labels["fraction"]
     measured, tells = [], []
-    for words, values in ends.items():
-        sign = 1 if auc(values, grokked) > 0.5 else -1
-        table = np.column_stack([sign * values, grokked])
-        found = bootstrap(table, lambda rows: auc(rows[:, 0], rows[:, 1]), groups=seeds)
-        tells.append(found["value"] >= 0.95)
-        measured.append(f"{words} {found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]")
-        print(measured[-1])
+    print(f"{'AUC for having grokked':38} {'all runs':>18} {'within a fraction':>18}")
+    for words, values in last.items():
+        cells = []
+        for columns in ((values, grokked), (values, grokked, fraction_of)):
+            sign = -1 if auc(*columns) < 0.5 else 1
+            table = np.column_stack([sign * columns[0], *columns[1:]])
+            found = bootstrap(table, lambda rows: auc(*rows.T), groups=seeds)
+            cells.append(f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]")
+        print(f"{words:38} {cells[0]:>18} {cells[1]:>18}")
+        if values is not fraction_of:
+            tells.append(found["value"] >= 0.95)
+            measured.append(f"{words} {cells[1]}")
     check.settle(
         "metrics-tell",
-        "AUC at the end: " + "; ".join(measured),
+        "AUC at the end, within a train fraction: " + "; ".join(measured),
         "holds" if all(tells) else "holds in a window" if any(tells) else "fails",
     )
 
 # %% [markdown]
-# No single one of the four tells. Confidence grows in every run, in memorisation as in generalisation, so its size
-# says little. But the *comparison* does: a network that has only memorised is much surer of itself on the
-# pairs it was trained on than on the others, and one that has grokked treats both alike. That number needs
-# no label at all. Mind what was shown: it separates the runs of *this* ensemble, at their end, over settings
-# that differ in much else.
+# Look at the left column, and you would say that the ratio tells: a network that has only memorised is much surer of
+# itself on the pairs it was trained on than on the others, and one that has grokked treats both alike. It is a good
+# idea, and it needs no label. Then look at the last row: knowing nothing but how much data a run had does as well
+# ({{plain-metrics.fraction_alone.value:.2f}}). With more data runs grok, *and* with more data everything else about them
+# is different too. A third thing that drives both is called a **confounder**, and pooling over it can make a number look
+# better or worse than it is.
+#
+# So compare only runs with the same fraction, on the right. The average log-probability on test inputs drops to a coin
+# toss ({{plain-metrics.metrics.test_log_prob.auc.value:.2f}}); the train loss, which looked weak, turns out to be one of the
+# better ones ({{plain-metrics.metrics.train_loss.auc.value:.2f}}); the ratio stays the best of all
+# ({{plain-metrics.metrics.ratio.auc.value:.2f}}
+# [{{plain-metrics.metrics.ratio.auc.low:.2f}}, {{plain-metrics.metrics.ratio.auc.high:.2f}}]), and falls short of what
+# we asked for. And even there, runs differ in learning rate and weight decay.
 #
 # Lesson 09 takes this up again, with measures that see more (sharpness, the learning coefficient, the Fourier
 # structure of the weights), and judges all of them on runs they were not fitted to.
@@ -404,8 +428,8 @@ if check.ready("average_log_prob"):
 check.predict("delay-law", ...)
 
 # %% experiment="delay-figure"
-half = ensemble.select(fraction=0.5)
 if check.ready():
+    half = ensemble.select(fraction=0.5)
     title = "Half of all pairs; triangles had not got there"
     figures.show(figures.weight_decay_law(half, title=title))
 
@@ -465,9 +489,9 @@ if check.ready("grokking_delay", "censored_median"):
 #
 # Three things speak against its *derivation*. The weights shrink like $e^{-\eta\lambda t}$, so the delay should go as
 # $1/\eta$ too, and be $0.01/0.003 = 3.3$ times longer at the smaller learning rate; the last line above says
-# otherwise. Our norms do not start large. And look back at section 5: at a learning rate of 0.01, between the weight
-# decays 0.6 and 1, the norm had fallen in *no* run, and yet the slope there is close to $-1$. A law can hold where the
-# story behind it does not.
+# otherwise. Our norms do not start large. And look back at the last lines of section 5: with half of all pairs and a
+# learning rate of 0.01, at the weight decays 0.6 and 1, the norm had not fallen by even 1 % in any run, and yet the
+# slope between these two is close to $-1$. A law can hold where the story behind it does not.
 #
 # Weight decay is not all that sets the delay. The other thing is how much of the world the network has seen.
 
@@ -504,11 +528,12 @@ if check.ready():
 
 # %% [markdown] reflect="norm"
 # In our ensemble the claim fails as a description. Of the runs that grokked,
-# {{norm-and-grokking.share_fell.value:.0%}} had a norm that was falling when they generalised (learning rate 0.01,
-# weight decay 0.3 is such a setting); in the others it had not: at learning rate 0.003 with weight decay 3 it
-# had only risen, from {{norm-and-grokking.settings.3.start:.1f}} to {{norm-and-grokking.settings.3.at_grok:.1f}}. In
-# {{norm-and-grokking.share_above_fit.value:.0%}} of them the norm was larger at generalisation than at fitting. What we saw is that more weight decay goes with a shorter
-# delay in every setting; that is a statement about weight decay, not about the norm, because both were changed together.
+# {{norm-and-grokking.share_fell.value:.0%}} had a norm more than 1 % below an earlier peak when they generalised (learning
+# rate 0.01, weight decay 0.3, half of all pairs is such a setting); in the others it had not fallen: at learning rate
+# 0.003 with weight decay 3 it had risen all the way, from {{norm-and-grokking.settings.lr_0_003_wd_3.start:.1f}} to
+# {{norm-and-grokking.settings.lr_0_003_wd_3.at_grok:.1f}}. In {{norm-and-grokking.share_above_fit.value:.0%}} of them
+# the norm was larger at generalisation than at fitting. What we saw is that, with half of all pairs, more weight decay
+# goes with a shorter delay; that is a statement about weight decay, not about the norm, because both were changed together.
 #
 # To separate them, hold the norm fixed while training (rescale all weights to the same norm after every step) with
 # no weight decay, at several radii. If the delay disappears at the right radius, the norm is enough to

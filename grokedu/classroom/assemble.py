@@ -96,7 +96,7 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
         "predict": lesson.claims,
     }
     available: set[str] = set()
-    experiments: set[str] = set()
+    experiments: dict[str, set[str]] = {}  # what experiments bind, and what those asked to be ready
     for cell in cells:
         _check_syntax(where, cell)
         if cell.role in placed:
@@ -109,11 +109,11 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
             available |= names_bound(cell.source)
         elif cell.role == "answer":
             source = solution(lesson.exercises[cell.id].reference)
-            _check_answer(where, cell.id, names_needed(source) - available, experiments)
+            _check_answer(where, cell.id, names_needed(source) - available, set(experiments))
             available.add(cell.id)
         elif cell.role in ("experiment", "explorer"):
-            _check_experiment(where, cell, set(placed["answer"]))
-            experiments |= names_bound(cell.source) - available
+            asked = _check_experiment(where, cell, set(placed["answer"]), experiments)
+            experiments |= dict.fromkeys(names_bound(cell.source) - available, asked)
     for role, ids in placed.items():
         if missing := set(known[role]) - set(ids):
             raise ScriptError(f"{where}: no {role} cell for {', '.join(sorted(missing))}")
@@ -142,10 +142,16 @@ def _check_answer(where: str, id: str, missing: set[str], experiments: set[str])
         )
 
 
-def _check_experiment(where: str, cell: ScriptCell, answers: set[str]) -> None:
-    used = names_needed(cell.source) & answers
+def _check_experiment(
+    where: str, cell: ScriptCell, answers: set[str], experiments: Mapping[str, set[str]]
+) -> set[str]:
+    """The exercises an experiment asks to be ready; those it rests on must be among them."""
+    needed = names_needed(cell.source)
+    used = needed & answers
+    for name in needed & set(experiments):
+        used |= experiments[name]
     asked = {
-        argument.value
+        str(argument.value)
         for node in ast.walk(ast.parse(cell.source))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "check.ready"
         for argument in node.args
@@ -154,8 +160,9 @@ def _check_experiment(where: str, cell: ScriptCell, answers: set[str]) -> None:
     if used - asked:
         names = ", ".join(sorted(used - asked))
         raise ScriptError(
-            f"{where}: the {cell.role} {cell.id!r} uses {names} without check.ready of it"
+            f"{where}: the {cell.role} {cell.id!r} rests on {names} without check.ready of it"
         )
+    return asked
 
 
 def badges(lesson: Lesson, repository: str, branch: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ class SeededExecute(Execute):
     ).tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any = None, km: Any = None) -> tuple[Any, Any]:
-        """Execute a submission with the grading seed set."""
-        with setenv(**{SEED_VARIABLE: str(grading_seed(Path(self.seed_file)))}):
+        """Execute a submission with the grading seed set, and with progress that is its own."""
+        seed = str(grading_seed(Path(self.seed_file)))
+        with (
+            tempfile.TemporaryDirectory() as home,
+            setenv(**{SEED_VARIABLE: seed, "GROKEDU_HOME": home}),
+        ):
             return super().preprocess(nb, resources, km)
 
 

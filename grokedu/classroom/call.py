@@ -6,6 +6,7 @@ A judge in another process sends the same bytes through a pipe.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,9 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
         try:
             result = call_within(seconds, lambda: drive(probe, functions[name], args, kwargs))
             reply = {"status": "returned", "result": result, "args": args, "kwargs": kwargs}
+            if inspect.iscoroutine(result):
+                result.close()
+                reply = {"status": "not data", "reason": "it is `async`; write a plain `def`"}
         except KeyboardInterrupt:
             raise
         except BaseException as error:

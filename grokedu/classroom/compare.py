@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# With a bound above this share of the value, nothing wrong could be told from something right.
+COARSEST = 1e-2
 _EXACT = (str, Fraction, type(None), torch.Generator)
 
 
@@ -136,6 +138,8 @@ def _scalars(got: Any, want: Any, operations: int, path: str) -> str:
     held = Tensor, np.ndarray, np.generic
     left, right = (x.item() if isinstance(x, held) else x for x in (got, want))
     eps = max(_eps(got), _eps(want))
+    if eps > _eps(want) and operations * eps > COARSEST:
+        return _too_coarse(got, path)
     if isinstance(left, bool) != isinstance(right, bool):
         return f"{path} is {describe(left)}, wanted {describe(right)}"
     if left == right or (left != left and right != right):
@@ -169,6 +173,11 @@ def _eps(value: Any) -> float:
     return 0.0 if isinstance(value, int) else math.ulp(1.0)
 
 
+def _too_coarse(got: Any, path: str) -> str:
+    kind = getattr(got, "dtype", type(got).__name__)
+    return f"{path} has dtype {kind}, too coarse to be compared: use float32 or float64"
+
+
 def _kind(tensor: Tensor) -> str:
     if tensor.dtype == torch.bool:
         return "boolean"
@@ -183,14 +192,14 @@ def _tensors(got: Tensor, want: Tensor, operations: int, path: str) -> str:
     if _kind(got) != _kind(want):
         wanted = f"{'an' if _kind(want) == 'integer' else 'a'} {_kind(want)} one"
         return f"{path} has dtype {got.dtype} ({_kind(got)}), wanted {wanted}"
-    if got.dtype.itemsize == 1 and want.is_floating_point():
-        return f"{path} has dtype {got.dtype}, too coarse to compare"
     left, right = got.detach(), want.detach()
     if _kind(want) in ("boolean", "integer"):
         wrong = left.to(torch.int64) != right.to(torch.int64)
     else:
         wide = torch.complex128 if want.is_complex() else torch.float64
         eps = max(torch.finfo(got.dtype).eps, torch.finfo(want.dtype).eps)
+        if eps > torch.finfo(want.dtype).eps and operations * eps > COARSEST:
+            return _too_coarse(got, path)
         left, right = left.to(wide), right.to(wide)
         finite = right[torch.isfinite(right)].abs()
         largest = max(1.0, finite.max().item() if finite.numel() else 0.0)

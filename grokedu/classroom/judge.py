@@ -9,8 +9,6 @@ from grokedu.classroom.exercise import Case, Exercise
 from grokedu.classroom.recognise import recognise
 from grokedu.classroom.verdict import Failure, Findings, Verdict
 
-STOPPING = ("timed out", "not attempted", "missing")
-
 
 def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible") -> Verdict:
     """Try an answer on every case and say what was found.
@@ -23,10 +21,10 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
     replies: list[Reply] = []
     for case in cases:
         replies.append(caller(exercise.request(case)))
-        if replies[-1].status in STOPPING:
+        if replies[0].status in ("not attempted", "missing"):
+            return unattempted(exercise)
+        if replies[-1].status == "timed out":
             break
-    if replies and replies[0].status in ("not attempted", "missing"):
-        return unattempted(exercise)
     faults = [
         exercise.fault(case, reply, want)
         for case, reply, want in zip(cases, replies, expected, strict=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -67,7 +67,6 @@ class Findings:
     misconception: str = ""
     advice: str = ""
     version: int = 1
-    note: str = field(default="")
 
     @property
     def points(self) -> float:
@@ -151,8 +150,6 @@ class Verdict(float):
     def _details(self) -> list[tuple[str, str]]:
         found = self.findings
         rows: list[tuple[str, str]] = []
-        if found.note:
-            rows.append(("What happened", found.note))
         if found.failure:
             rows.append((f"First case that failed: {found.failure.case}", found.failure.found))
             if found.failure.inputs:

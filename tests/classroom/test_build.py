@@ -140,7 +140,7 @@ EDITS = {
     "the answer 'double' uses early from an experiment": (
         "both", '# %% answer="double"', '# %% experiment="e"\nearly = 2\n\n# %% answer="double"',
     ),
-    "the experiment 'watch' uses double without check.ready of it": (
+    "the experiment 'watch' rests on double without check.ready of it": (
         "script", 'if check.ready("double"):', "if True:",
     ),
     "the code cell of experiment 'watch' is not Python": ("script", "range(3)]", "range(3"),

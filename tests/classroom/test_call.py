@@ -287,3 +287,12 @@ def test_statuses_are_the_documented_ones():
     assert set(STATUSES) == {
         "returned", "not attempted", "missing", "crashed", "timed out", "not data",
     }  # fmt: skip
+
+
+def test_an_async_answer_is_told_so_without_a_warning(capfd):
+    async def answer(x):
+        return x
+
+    reply = local({"answer": answer})(Request("answer", (1,)))
+    assert (reply.status, reply.reason) == ("not data", "it is `async`; write a plain `def`")
+    assert capfd.readouterr().err == ""

@@ -139,7 +139,7 @@ def everywhere(text: str) -> Verdict:
         Findings(
             text, "incorrect", {text: (0.0, 1.0), "b": (0.0, 1.0)},
             failure=Failure(text, text, text, text, text),
-            misconception=text, advice=text, note=text,
+            misconception=text, advice=text, also=(text,),
         )
     )  # fmt: skip
 

@@ -135,3 +135,24 @@ def test_grading_uses_other_inputs(exercise: Exercise) -> None:
     graded = [case.inputs() for case in exercise.make_cases(0, "grading")]
     assert visible != graded
     assert len(visible) == len(graded)
+
+
+@every_exercise
+def test_no_type_of_number_makes_zeros_right(exercise: Exercise) -> None:
+    def zeros(like: object, dtype: torch.dtype) -> object:
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
+            return torch.zeros(like.shape, dtype=dtype)
+        if isinstance(like, float):
+            return torch.tensor(0.0, dtype=dtype)
+        return like
+
+    for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float64):
+        verdict = verdict_on(
+            exercise, lambda *a, _t=dtype, **k: zeros(exercise.reference(*a, **k), _t)
+        )
+        if any(isinstance(r.result, (torch.Tensor, float)) for r in expected(exercise)):
+            assert not verdict.correct, str(verdict)
+
+
+def expected(exercise: Exercise):
+    return exercise.expected(exercise.make_cases(0, "visible"))
