@@ -6,6 +6,7 @@ With GROKEDU_CI=1 a skipped test is a failure.
 from __future__ import annotations
 
 import argparse
+import ctypes.util
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +24,13 @@ BIN = Path(sys.executable).parent
 STEP_SECONDS = 1800
 # Kept out of the first pytest step, each a step of its own.
 APART = ("notebooks", "grading", "browser", "binder")
+# Debian's packages, and how to tell that each is there.
+PROGRAMS: dict[str, Callable[[], object]] = {
+    "chromium": lambda: shutil.which("chromium"),
+    "bubblewrap": lambda: shutil.which("bwrap"),
+    "libseccomp2": lambda: ctypes.util.find_library("seccomp"),
+    "postgresql": lambda: list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+}
 
 
 @dataclass
@@ -124,12 +133,13 @@ def summarise(outcomes: list[Outcome], strict: bool) -> int:
 
 
 def install_programs() -> None:
-    """As root on Debian, install the browser that tests drive; elsewhere its tests are skipped."""
-    if shutil.which("chromium") or not shutil.which("apt-get") or os.geteuid() != 0:
+    """As root on Debian, install what tests need beside Python; elsewhere those are skipped."""
+    missing = [package for package, is_there in PROGRAMS.items() if not is_there()]
+    if not missing or not shutil.which("apt-get") or os.geteuid() != 0:
         return
-    print("Installing chromium ...", flush=True)
+    print(f"Installing {', '.join(missing)} ...", flush=True)
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
     for command in (["apt-get", "update", "-qq"], install):
         subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False)
 
