@@ -21,10 +21,20 @@ from grokedu.classroom.guard import (
     call_within,
     crash_report,
     quiet,
+    read_crash,
 )
 from grokedu.classroom.probes import drive
 
-STATUSES = ("returned", "not attempted", "missing", "crashed", "timed out", "not data")
+STATUSES = (
+    "returned",
+    "not attempted",
+    "missing",
+    "not callable",
+    "crashed",
+    "ended",
+    "timed out",
+    "not data",
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,8 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
     name, probe, seconds, args, kwargs = wire.decode(message)
     if name not in functions:
         return wire.encode({"status": "missing"})
+    if not callable(functions[name]):
+        return wire.encode({"status": "not callable", "reason": type(functions[name]).__name__})
     with quiet() as printed, torch.random.fork_rng(devices=[]):
         raised: BaseException | None = None
         reply: dict[str, Any] = {}
@@ -130,7 +142,7 @@ def read_reply(message: bytes) -> Reply:
     if data.get("status") not in STATUSES:
         return Reply("not data", reason="an unknown status")
     if "crash" in data:
-        data["crash"] = _read_crash(data["crash"])
+        data["crash"] = read_crash(data["crash"])
     for name in ("printed", "reason"):
         data[name] = data.get(name, "")[:KEPT_OUTPUT]
     return Reply(**data | {"args": tuple(data.get("args", ()))})
@@ -145,12 +157,3 @@ _PARTS: dict[str, Any] = {
     "crash": dict,
     "reason": str,
 }
-
-
-def _read_crash(data: dict[Any, Any]) -> Crash:
-    """A crash from data that may be anything."""
-    texts = {
-        name: str(data.get(name, ""))[:500] for name in ("type", "message", "function", "text")
-    }
-    line = data.get("line")
-    return Crash(**texts, line=line if isinstance(line, int) else 0)

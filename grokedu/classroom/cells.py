@@ -61,6 +61,23 @@ def is_open(cell: NotebookNode, released: NotebookNode | None = None) -> bool:
     return cell.cell_type == "code" and _is_stub(cell.source, released.source if released else "")
 
 
+def is_left_out(cell: NotebookNode) -> bool:
+    """Whether a code cell does nothing for scores: an experiment, or a prediction.
+
+    An experiment is one ``if check.ready(...):`` with nothing beside it.
+    """
+    if predicted_claim(cell) is not None:
+        return True
+    try:
+        body = ast.parse(cell.source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    if len(body) != 1 or not isinstance(body[0], ast.If) or body[0].orelse:
+        return False
+    test = body[0].test
+    return isinstance(test, ast.Call) and ast.unparse(test.func) == "check.ready"
+
+
 def grade_id(cell: NotebookNode) -> str | None:
     """The id under which nbgrader knows the cell."""
     return _text(_nbgrader(cell).get("grade_id"))

@@ -157,6 +157,8 @@ class Exercise:
         """
         if reply.status == "crashed" and reply.crash:
             return f"it raised {reply.crash.type}: {reply.crash.message}".rstrip(": ")
+        if reply.status == "ended":
+            return "it ended the process it ran in, as `os._exit` or a fault in compiled code does"
         if reply.status == "timed out":
             return f"it was still running after {self.seconds:g} s, and was stopped"
         if reply.status == "not data":

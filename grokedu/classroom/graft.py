@@ -65,34 +65,40 @@ class Report:
         if self.left_over:
             parts.append(f"put at the end, as the lesson dropped them: {_names(self.left_over)}")
         if self.set_back:
-            parts.append(f"cells of the course set back: {_names(self.set_back)}")
+            parts.append(f"cells of the course put back: {_names(self.set_back)}")
         return "; ".join(parts)
 
 
-def graft(release: NotebookNode, old: NotebookNode) -> tuple[NotebookNode, Report]:
+def graft(
+    release: NotebookNode, old: NotebookNode, outputs: bool = False
+) -> tuple[NotebookNode, Report]:
     """Return the release with a learner's answers and own cells in it, and a report.
 
-    Neither argument is changed. Outputs are not carried over, and of the old metadata nothing is.
+    Neither argument is changed, and of the old metadata nothing is carried over. A code cell of the
+    course that the learner changed stands as released, with the learner's version below it.
     Grafting twice gives the same as grafting once.
 
     Args:
         release: the newest release of the lesson (nbformat 4).
         old: the learner's copy of it or of an earlier release (nbformat 4).
+        outputs: whether the outputs of old cells come along, as they are: anything may be in them.
     """
     report = Report()
-    answers, own, left_over = _sort_out(release.cells, old.cells, report)
+    answers, own, left_over, found = _sort_out(release.cells, old.cells, report)
     taken = {cell.id for cell in release.cells if "id" in cell}
-    cells = [_bare(cell, taken) for cell in own.get(-1, [])]
+    cells = [_bare(cell, taken, outputs) for cell in own.get(-1, [])]
     for place, trunk in enumerate(release.cells):
         cells.append(_with_answer(trunk, answers.get(place)))
-        cells += [_bare(cell, taken) for cell in own.get(place, [])]
+        if outputs and trunk.cell_type == "code" and place in found:
+            cells[-1].outputs = deepcopy(found[place].get("outputs", []))
+        cells += [_bare(cell, taken, outputs) for cell in own.get(place, [])]
         if is_for_learner(trunk):
             (report.kept if place in answers else report.open).append(label(trunk))
     report.own_cells = sum(map(len, own.values()))
     report.left_over = [label(cell) for cell in left_over]
     if left_over:
         heading = from_dict({"cell_type": "markdown", "metadata": {}, "source": LEFT_OVER})
-        cells += [_bare(cell, taken) for cell in (heading, *left_over)]
+        cells += [_bare(cell, taken, outputs) for cell in (heading, *left_over)]
     notebook = deepcopy(release)
     notebook.cells = cells
     return notebook, report
@@ -100,8 +106,15 @@ def graft(release: NotebookNode, old: NotebookNode) -> tuple[NotebookNode, Repor
 
 def _sort_out(
     trunk: list[NotebookNode], cells: list[NotebookNode], report: Report
-) -> tuple[dict[int, NotebookNode], dict[int, list[NotebookNode]], list[NotebookNode]]:
-    """The answers by place, the learner's own cells by the place they follow, and the rest."""
+) -> tuple[
+    dict[int, NotebookNode],
+    dict[int, list[NotebookNode]],
+    list[NotebookNode],
+    dict[int, NotebookNode],
+]:
+    """The answers by place, the learner's own cells by the place they follow, the rest, and which
+    old cell was found at each place.
+    """
     places = _places(trunk, cells)
     answers: dict[int, NotebookNode] = {}
     own: dict[int, list[NotebookNode]] = {}
@@ -113,6 +126,8 @@ def _sort_out(
             if not is_for_learner(trunk[anchor]):
                 if comparable(cell.source) != comparable(trunk[anchor].source):
                     report.set_back.append(label(trunk[anchor]))
+                    if _was_changed(cell):
+                        own.setdefault(anchor, []).append(cell)
             elif not is_open(cell, trunk[anchor]):
                 earlier = answers.get(anchor)
                 if earlier and comparable(earlier.source) != comparable(cell.source):
@@ -123,7 +138,14 @@ def _sort_out(
                 left_over.append(cell)
         elif not is_of_course(cell) and cell.source.strip():
             own.setdefault(anchor, []).append(cell)
-    return answers, own, left_over
+    found = {place: cells[position] for position, place in places.items()}
+    return answers, own, left_over, {**found, **answers}
+
+
+def _was_changed(cell: NotebookNode) -> bool:
+    """Whether a learner changed this code cell of the course, and it is none that grades."""
+    code = cell.cell_type == "code" and bool(cell.source.strip())
+    return code and grade_id(cell) is None and not is_of_course(cell)
 
 
 def _places(trunk: list[NotebookNode], cells: list[NotebookNode]) -> dict[int, int]:
@@ -164,11 +186,12 @@ def _with_answer(trunk: NotebookNode, answer: NotebookNode | None) -> NotebookNo
     return cell
 
 
-def _bare(cell: NotebookNode, taken: set[str]) -> NotebookNode:
+def _bare(cell: NotebookNode, taken: set[str], outputs: bool) -> NotebookNode:
     """A cell of the learner's own: its source without metadata, under an id that is free."""
     bare: dict[str, Any] = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
     if cell.cell_type == "code":
-        bare |= {"outputs": [], "execution_count": None}
+        kept = deepcopy(cell.get("outputs", [])) if outputs else []
+        bare |= {"outputs": kept, "execution_count": None}
     elif "attachments" in cell:
         bare["attachments"] = deepcopy(cell.attachments)
     bare["id"] = next(name for name in _ids(cell) if name not in taken)

@@ -180,6 +180,15 @@ def crash_report(error: BaseException) -> Crash:
     return Crash(type(error).__name__, message[:500], code.co_name, found.tb_lineno, text[:200])
 
 
+def read_crash(data: dict[Any, Any]) -> Crash:
+    """A crash from data that may be anything."""
+    texts = {
+        name: str(data.get(name, ""))[:500] for name in ("type", "message", "function", "text")
+    }
+    line = data.get("line")
+    return Crash(**texts, line=line if isinstance(line, int) else 0)
+
+
 _PACKAGE = str(Path(__file__).parents[1])
 _INSTALLED = (
     _PACKAGE,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from grokedu.classroom.call import Caller, Reply
 from grokedu.classroom.exercise import Case, Exercise
+from grokedu.classroom.guard import Crash
 from grokedu.classroom.recognise import recognise
 from grokedu.classroom.verdict import Failure, Findings, Verdict
+
+_OUTCOMES = {"crashed": "crashed", "ended": "crashed", "timed out": "timed out"}
 
 
 def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible") -> Verdict:
     """Try an answer on every case and say what was found.
 
     ``caller`` makes the calls: in this process, or at the other end of a pipe. Only the plain data
-    it brings back is judged. After a call that timed out no further case is tried.
+    it brings back is judged. After a call that did not come back no further case is tried.
     """
     cases = list(exercise.make_cases(seed, level))
     expected = exercise.expected(cases)
@@ -23,7 +27,9 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
         replies.append(caller(exercise.request(case)))
         if replies[0].status in ("not attempted", "missing"):
             return unattempted(exercise)
-        if replies[-1].status == "timed out":
+        if replies[0].status == "not callable":
+            return not_callable(exercise, replies[0].reason)
+        if replies[-1].status in ("timed out", "ended"):
             break
     faults = [
         exercise.fault(case, reply, want)
@@ -39,8 +45,8 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
         )
     first = next(index for index, fault in enumerate(faults) if fault)
     outcome = "partly" if any(earned for earned, _ in groups.values()) else "incorrect"
-    if outcome == "incorrect" and replies[first].status in ("crashed", "timed out"):
-        outcome = replies[first].status
+    if outcome == "incorrect":
+        outcome = _OUTCOMES.get(replies[first].status, outcome)
     return Verdict(
         Findings(
             exercise.id,
@@ -69,11 +75,18 @@ def reference_taken(exercise: Exercise) -> Verdict:
     return Verdict(_without_points(exercise, "reference taken", note))
 
 
-def not_callable(exercise: Exercise, answer: object) -> Verdict:
-    """The verdict on something that is no function or class."""
-    kind = type(answer).__name__
+def not_callable(exercise: Exercise, kind: str) -> Verdict:
+    """The verdict on something that is no function or class; ``kind`` is its type's name."""
     advice = f"pass the function itself: check.{exercise.id}({exercise.id}); this is of type {kind}"
     return Verdict(_without_points(exercise, "incorrect", advice))
+
+
+def cell_raised(exercise: Exercise, crash: Crash) -> Verdict:
+    """The verdict on an answer whose cell could not be run."""
+    findings = _without_points(exercise, "crashed", "mend the cell; it must run by itself")
+    line = f"line {crash.line}: {crash.text}" if crash.text else ""
+    found = f"it raised {crash.type}: {crash.message}".rstrip(": ")
+    return Verdict(replace(findings, failure=Failure("running the cell", "", found, line)))
 
 
 def _groups(

@@ -218,7 +218,7 @@ class LearnerCheck(Exercise):
         if answer is self.reference:
             verdict = reference_taken(self)
         elif not callable(answer):
-            verdict = not_callable(self, answer)
+            verdict = not_callable(self, type(answer).__name__)
         else:
             seed = grading_seed()
             level = "visible" if seed is None else "grading"

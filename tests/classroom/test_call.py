@@ -285,7 +285,8 @@ def vars_of(request: Request):
 
 def test_statuses_are_the_documented_ones():
     assert set(STATUSES) == {
-        "returned", "not attempted", "missing", "crashed", "timed out", "not data",
+        "returned", "not attempted", "missing", "not callable", "crashed", "ended", "timed out",
+        "not data",
     }  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""Grading what was handed in: taken in, grafted, run in a sandbox, judged outside of it, recorded."""
+"""Grading what was handed in: taken in, run in a sandbox, judged outside of it, recorded."""

@@ -1,0 +1,292 @@
+"""Grading one submission: take the learner's answers out, run them in a sandbox, judge them here.
+
+`Grader` holds what grading many submissions of one lesson needs; `assess` keeps one in the process
+it is called in, so that any executor can map it over submissions.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from nbformat import NotebookNode, from_dict
+from nbformat.v4 import new_output
+
+from grokedu.classroom.cells import cell_id, comparable_source, grade_id, is_left_out
+from grokedu.classroom.grading.intake import repair
+from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.classroom.grading.run import OutOfTimeError, Run
+from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Room, Sandbox, SandboxError
+from grokedu.classroom.grading.sanitise import clean_markdown, clean_outputs
+from grokedu.classroom.graft import graft
+from grokedu.classroom.guard import Crash
+from grokedu.classroom.judge import unattempted
+from grokedu.classroom.lesson import Lesson
+from grokedu.classroom.notebook import parse_notebook
+from grokedu.classroom.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one lesson is graded: plain data, and the function that finds the lesson.
+
+    Attributes:
+        find: from the lesson's name to the `Lesson`; must be importable where grading happens.
+        release: the notebook as it was released, as bytes.
+        references: by exercise, for the stand-in: see `LessonStandIn`.
+        seed: the instructor's; no case, and nothing in the sandbox, gives it away.
+        confined: whether the learner's code is held in a sandbox.
+        hidden: files and folders that stay out of it.
+        cell_seconds, check_seconds, student_seconds: what a cell, all calls of a check, and all of
+            a submission may take.
+    """
+
+    lesson: str
+    find: Callable[[str], Lesson]
+    release: bytes
+    seed: int
+    references: tuple[tuple[str, str], ...] = ()
+    confined: bool = True
+    hidden: tuple[str, ...] = ()
+    cell_seconds: float = 20.0
+    check_seconds: float = 30.0
+    student_seconds: float = 180.0
+    digest: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        if self.seed <= 0:
+            raise ValueError(f"a grading seed of {self.seed}; wanted a whole number above 0")
+        object.__setattr__(self, "digest", hashlib.sha256(self.release).hexdigest())
+
+
+def assess(submission: Submission, plan: Plan) -> Result:
+    """Grade one submission; whatever is in it, there is a result.
+
+    Raises:
+        SandboxError: no sandbox could be made, twice: nothing is known about the submission.
+    """
+    try:
+        return _grader(plan).grade(submission)
+    except SandboxError:
+        _grader(plan).close()
+        return _grader(plan).grade(submission)
+
+
+@functools.lru_cache(maxsize=2)
+def _grader(plan: Plan) -> Grader:
+    return Grader(plan)
+
+
+class Grader:
+    """Grades submissions of one lesson, one after another, in one sandbox."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.lesson = plan.find(plan.lesson)
+        self.release = parse_notebook(plan.release.decode("utf-8"), "the release")
+        self._sandbox: Sandbox | None = None
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The sandbox, made when it is first needed."""
+        if self._sandbox is None:
+            self._sandbox = Sandbox(self._room())
+        return self._sandbox
+
+    def close(self) -> None:
+        """End the sandbox; the next submission gets a new one."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    def grade(self, submission: Submission) -> Result:
+        """Grade one submission.
+
+        Raises:
+            SandboxError: the sandbox is gone; nothing is known about the submission.
+        """
+        started = time.monotonic()
+        content = submission.content
+        digest = hashlib.sha256(content or b"").hexdigest()
+        if content is None:
+            result = self.to_review(submission.student, submission.problem)
+        else:
+            try:
+                result = self._graded(submission, *repair(content))
+            except (ValueError, OutOfTimeError) as error:
+                result = self.to_review(submission.student, str(error))
+        return replace(
+            result,
+            flags=(*submission.notes, *result.flags),
+            submission=digest,
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    def to_review(self, student: str, reason: str) -> Result:
+        """The result of what cannot be graded: the release, with a note of why."""
+        notebook = copy.deepcopy(self.release)
+        return self._result(student, notebook, NEEDS_REVIEW, (reason,), {}, ())
+
+    def _graded(self, submission: Submission, old: NotebookNode, notes: tuple[str, ...]) -> Result:
+        if not _belongs(self.release, old):
+            raise ValueError(
+                f"this is another notebook: no cell of {self.plan.lesson} is in it; "
+                "hand in the notebook of this lesson"
+            )
+        notebook, report = graft(self.release, old, outputs=True)
+        _sanitise(notebook)
+        judged = judge_notebook(self, notebook, submission.student)
+        if report.left_over:
+            notes = (*notes, f"answers without a place: {', '.join(report.left_over)}")
+        return self._result(
+            submission.student, notebook, GRADED, (), judged.verdicts, (*notes, *judged.flags)
+        )
+
+    def _result(
+        self,
+        student: str,
+        notebook: NotebookNode,
+        status: str,
+        reasons: tuple[str, ...],
+        verdicts: dict[str, Verdict],
+        flags: tuple[str, ...],
+    ) -> Result:
+        notebook.metadata["grokedu"] = {"status": status, "reasons": list(reasons)}
+        exercises = {}
+        for id, exercise in self.lesson.exercises.items():
+            findings = verdicts.get(id, unattempted(exercise)).findings
+            exercises[id] = {
+                "outcome": findings.outcome if status == GRADED else NEEDS_REVIEW,
+                "points": float(findings.points),
+                "of": float(findings.max_points),
+                "version": exercise.version,
+                "misconception": findings.misconception,
+            }
+        answers = {
+            cell.id: cell.source for cell in notebook.cells if cell.id in self.lesson.exercises
+        }
+        return Result(
+            student,
+            self.plan.lesson,
+            status,
+            reasons,
+            flags,
+            exercises,
+            answers if status == GRADED else {},
+            json.dumps(notebook, ensure_ascii=False),
+            release=self.plan.digest,
+            seed=self.plan.seed,
+            sandbox=BUBBLEWRAP if self.plan.confined else NONE,
+        )
+
+    def _room(self) -> Room:
+        setup = []
+        for cell in self.release.cells:
+            if grade_id(cell) is not None and cell.cell_type == "code":
+                break
+            if cell.cell_type == "code" and not is_left_out(cell):
+                setup.append(cell.source)
+        return Room(
+            self.plan.lesson,
+            tuple(setup),
+            dict(self.plan.references),
+            confined=self.plan.confined,
+            hidden=self.plan.hidden,
+            seconds=int(2 * self.plan.student_seconds),
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdicts on the answers of one notebook, and what a person may want to look at."""
+
+    verdicts: dict[str, Verdict]
+    flags: tuple[str, ...]
+
+
+def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judged:
+    """Run a grafted notebook's code in a session, judge each answer where its check stands, and
+    put what was found into the outputs.
+
+    Raises:
+        OutOfTimeError: the submission took more than it may.
+        SandboxError: the sandbox is gone.
+    """
+    plan, lesson = grader.plan, grader.lesson
+    checks = {f"{id}-check": exercise for id, exercise in lesson.exercises.items()}
+    last = max(
+        (at for at, cell in enumerate(notebook.cells) if grade_id(cell) in checks), default=0
+    )
+    setup = set(grader.sandbox.room.setup)
+    code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    verdicts: dict[str, Verdict] = {}
+    crashes: dict[str, Crash] = {}
+    with Run(grader.sandbox, plan.cell_seconds, plan.check_seconds, plan.student_seconds) as run:
+        for cell in notebook.cells[: max(places, default=-1) + 1]:
+            id = grade_id(cell)
+            if id in checks:
+                exercise = checks[id]
+                seed = case_seed(plan.seed, plan.lesson, exercise.id, student, code)
+                verdict = run.judge(exercise, seed, crashes.get(exercise.id))
+                verdicts[exercise.id] = verdict
+                cell.outputs = [_score(verdict)]
+            elif cell.cell_type == "code" and cell.source not in setup and not is_left_out(cell):
+                ran = run.cell(cell.source)
+                if ran.crash is not None and id:
+                    crashes[id] = ran.crash
+                cell.outputs = _told(ran.status, ran.crash, ran.printed, plan.cell_seconds)
+        flags = run.flags
+    return Judged(verdicts, flags)
+
+
+def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) -> int:
+    """The seed of one submission's cases: another one for every student and every change of code.
+
+    What a learner's function sees of it tells nothing about the instructor's seed, nor about any
+    other case.
+    """
+    parts = "\0".join((str(seed), lesson, exercise, student, code))
+    digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:4], "little") >> 1
+
+
+def _belongs(release: NotebookNode, old: NotebookNode) -> bool:
+    """Whether any cell of code or any answer of the lesson can be seen in a notebook."""
+    for sign in (grade_id, cell_id, comparable_source):
+        marks = {sign(cell) for cell in release.cells if cell.cell_type == "code"} - {None}
+        if any(sign(cell) in marks for cell in old.cells):
+            return True
+    return False
+
+
+def _sanitise(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [from_dict(output) for output in clean_outputs(cell.outputs)]
+        else:
+            cell.source = clean_markdown(cell.source)
+
+
+def _score(verdict: Verdict) -> NotebookNode:
+    data = {"text/plain": repr(verdict), "text/html": verdict._repr_html_()}
+    return new_output("execute_result", data=data, execution_count=None)
+
+
+def _told(status: str, crash: Crash | None, printed: str, seconds: float) -> list[NotebookNode]:
+    outputs = [new_output("stream", name="stdout", text=printed)] if printed else []
+    said = {
+        "timed out": ("TimeLimit", f"it was still running after {seconds:g} s, and was stopped"),
+        "ended": ("ProcessEnded", "it ended the process it ran in, and was left out"),
+    }
+    if status == "raised" and crash is not None:
+        trace = [f"line {crash.line}: {crash.text}"] if crash.text else []
+        outputs.append(new_output("error", ename=crash.type, evalue=crash.message, traceback=trace))
+    elif status in said:
+        name, words = said[status]
+        outputs.append(new_output("error", ename=name, evalue=words, traceback=[]))
+    return outputs

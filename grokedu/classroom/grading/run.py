@@ -1,0 +1,109 @@
+"""Running one submission to its end, through cells and calls that end the process they run in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from grokedu.classroom.call import Reply, Request
+from grokedu.classroom.exercise import Exercise
+from grokedu.classroom.grading.sandbox import Sandbox
+from grokedu.classroom.grading.session import Ran, Session
+from grokedu.classroom.guard import Crash
+from grokedu.classroom.judge import cell_raised, judge, reference_taken
+from grokedu.classroom.verdict import Verdict
+
+
+class OutOfTimeError(Exception):
+    """A submission took more time than it may; the rest of it was not run."""
+
+
+class Run:
+    """One submission's cells and checks, in the order of the notebook.
+
+    A cell that ends or hangs its process is left out from then on: a new session runs the cells
+    before it again, and goes on behind it. So one bad answer costs no other answer its points.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, cell_seconds: float, check_seconds: float, seconds: float
+    ) -> None:
+        self._sandbox = sandbox
+        self._cell_seconds, self._check_seconds = cell_seconds, check_seconds
+        self._seconds, self._deadline = seconds, time.monotonic() + seconds
+        self._session: Session | None = None
+        self._sound: list[str] = []
+        self.flags: tuple[str, ...] = ()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._session is not None:
+            self._session.close()
+
+    def cell(self, source: str) -> Ran:
+        """Run a cell.
+
+        Raises:
+            OutOfTimeError: no time is left for it.
+        """
+        ran = self._live().run(source, self._left(self._cell_seconds))
+        if self._live_still():
+            self._sound.append(source)
+        return ran
+
+    def judge(self, exercise: Exercise, seed: int, crash: Crash | None) -> Verdict:
+        """Judge an answer; ``crash`` is what the cell it should have come from raised, if it did.
+
+        Raises:
+            OutOfTimeError: no time is left for it.
+        """
+        session = self._live()
+        if session.took_reference(exercise.id):
+            return reference_taken(exercise)
+        first: list[Request] = []
+        verdict = judge(exercise, self._within(session, first), seed, "grading")
+        self._left(0.0)
+        if verdict.outcome == "not attempted" and crash is not None:
+            return cell_raised(exercise, crash)
+        if verdict > 0 and first and session.calls_reference(first[0], exercise.id):
+            flag = f"{exercise.id}: calls the course's own function; look whether it is an answer"
+            self.flags = (*self.flags, flag)
+        return verdict
+
+    def _within(self, session: Session, first: list[Request]) -> Callable[[Request], Reply]:
+        """A caller that keeps all calls of one check within its budget."""
+        end = time.monotonic() + self._left(self._check_seconds)
+
+        def call(request: Request) -> Reply:
+            first.append(request)
+            if time.monotonic() > end:
+                return Reply("timed out")
+            return session.call(request)
+
+        return call
+
+    def _live(self) -> Session:
+        """The session, or a new one that has run every sound cell so far."""
+        while self._session is None or not self._session.alive:
+            self._session = Session(self._sandbox)
+            for place, source in enumerate(self._sound):
+                self._session.run(source, self._left(self._cell_seconds))
+                if not self._session.alive:
+                    del self._sound[place]
+                    break
+        return self._session
+
+    def _live_still(self) -> bool:
+        return self._session is not None and self._session.alive
+
+    def _left(self, wanted: float) -> float:
+        """The seconds that something may take: what it wants, or what is left."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTimeError(
+                f"grading it took more than {self._seconds:g} s: it was stopped, and is looked at "
+                "by a person"
+            )
+        return min(wanted, left)

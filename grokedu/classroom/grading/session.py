@@ -1,0 +1,143 @@
+"""A learner's session as the judge sees it: requests out, and replies in that nobody believes."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from grokedu.classroom import wire
+from grokedu.classroom.call import Reply, Request, read_reply, write_request
+from grokedu.classroom.grading import learner
+from grokedu.classroom.grading.sandbox import Sandbox
+from grokedu.classroom.guard import KEPT_OUTPUT, Crash, read_crash
+
+GRACE_SECONDS = 2.0  # for a session to notice its own time limit
+SMALL = 2**20
+
+
+class SessionEndedError(Exception):
+    """The session's process is gone, or says nothing a judge could read."""
+
+
+class SessionHungError(SessionEndedError):
+    """The session did not reply in time, and was ended."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a cell ended: "ran", "raised", "timed out" or "ended" (its process with it)."""
+
+    status: str
+    crash: Crash | None = None
+    printed: str = ""
+
+
+class Session:
+    """One process of a sandbox, from its start to its end; usable as a context.
+
+    Raises:
+        SandboxError: the sandbox is gone.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._socket = sandbox.open()
+        self.alive = True
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session's process, if it has not been ended."""
+        if self.alive:
+            self.alive = False
+            self._sandbox.end(self._socket)
+
+    def run(self, source: str, seconds: float) -> Ran:
+        """Run a cell."""
+        message = json.dumps({"source": source, "seconds": seconds}).encode()
+        try:
+            told = self._ask(learner.CELL + message, seconds)
+        except SessionEndedError as error:
+            return Ran("timed out" if isinstance(error, SessionHungError) else "ended")
+        crash = read_crash(told["crash"]) if isinstance(told.get("crash"), dict) else None
+        status = told.get("status")
+        return Ran(
+            status if status in ("ran", "raised", "timed out") else "ended",
+            crash,
+            str(told.get("printed", ""))[:KEPT_OUTPUT],
+        )
+
+    def call(self, request: Request) -> Reply:
+        """Call a function of the learner's."""
+        try:
+            reply = self._exchange(
+                learner.CALL + write_request(request), 2 * request.seconds, wire.MAX_BYTES
+            )
+        except SessionHungError:
+            return Reply("timed out")
+        except SessionEndedError:
+            return Reply("ended")
+        return read_reply(reply)
+
+    def calls_reference(self, request: Request, id: str) -> bool:
+        """Whether an answer calls the reference of an exercise, as far as it admits it."""
+        try:
+            return id in self._ask(learner.WATCH + write_request(request), 4 * request.seconds)
+        except SessionEndedError:
+            return False
+
+    def took_reference(self, id: str) -> bool:
+        """Whether an answer is the reference of an exercise, as far as it admits it."""
+        try:
+            return id in self._ask(learner.TAKEN, GRACE_SECONDS)
+        except SessionEndedError:
+            return False
+
+    def _ask(self, body: bytes, seconds: float) -> Any:
+        """Exchange a message for JSON: a dictionary or a list."""
+        try:
+            told = json.loads(self._exchange(body, seconds, SMALL))
+        except (ValueError, RecursionError):
+            told = None
+        if not isinstance(told, (dict, list)):
+            self.close()
+            raise SessionEndedError("a reply that is no JSON")
+        return told
+
+    def _exchange(self, body: bytes, seconds: float, most: int) -> bytes:
+        """Send a message and receive its reply; end the session when either fails."""
+        if not self.alive:
+            raise SessionEndedError("it was ended")
+        deadline = time.monotonic() + seconds + GRACE_SECONDS
+        try:
+            self._socket.settimeout(seconds + GRACE_SECONDS)
+            learner.send(self._socket, body)
+            size = int.from_bytes(self._exactly(learner.LENGTH, deadline), "little")
+            if not 0 < size <= most:
+                raise SessionEndedError(f"a reply of {size} bytes")
+            return self._exactly(size, deadline)
+        except TimeoutError:
+            self.close()
+            raise SessionHungError("no reply in time") from None
+        except (OSError, SessionEndedError) as error:
+            self.close()
+            raise SessionEndedError(str(error)) from None
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._socket.settimeout(left)
+            part = self._socket.recv(min(size - len(parts), SMALL))
+            if not part:
+                raise SessionEndedError("it hung up")
+            parts += part
+        return bytes(parts)
