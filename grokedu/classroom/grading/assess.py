@@ -11,14 +11,14 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 
 from grokedu.classroom.cells import cell_id, comparable_source, grade_id, is_left_out
 from grokedu.classroom.grading.intake import repair
+from grokedu.classroom.grading.plan import Plan
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.run import OutOfTimeError, Run
 from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Room, Sandbox, SandboxError
@@ -26,42 +26,8 @@ from grokedu.classroom.grading.sanitise import clean_markdown, clean_outputs
 from grokedu.classroom.graft import graft
 from grokedu.classroom.guard import Crash
 from grokedu.classroom.judge import unattempted
-from grokedu.classroom.lesson import Lesson
 from grokedu.classroom.notebook import parse_notebook
 from grokedu.classroom.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one lesson is graded: plain data, and the function that finds the lesson.
-
-    Attributes:
-        find: from the lesson's name to the `Lesson`; must be importable where grading happens.
-        release: the notebook as it was released, as bytes.
-        references: by exercise, for the stand-in: see `LessonStandIn`.
-        seed: the instructor's; no case, and nothing in the sandbox, gives it away.
-        confined: whether the learner's code is held in a sandbox.
-        hidden: files and folders that stay out of it.
-        cell_seconds, check_seconds, student_seconds: what a cell, all calls of a check, and all of
-            a submission may take.
-    """
-
-    lesson: str
-    find: Callable[[str], Lesson]
-    release: bytes
-    seed: int
-    references: tuple[tuple[str, str], ...] = ()
-    confined: bool = True
-    hidden: tuple[str, ...] = ()
-    cell_seconds: float = 20.0
-    check_seconds: float = 30.0
-    student_seconds: float = 180.0
-    digest: str = field(init=False, default="")
-
-    def __post_init__(self) -> None:
-        if self.seed <= 0:
-            raise ValueError(f"a grading seed of {self.seed}; wanted a whole number above 0")
-        object.__setattr__(self, "digest", hashlib.sha256(self.release).hexdigest())
 
 
 def assess(submission: Submission, plan: Plan) -> Result:
@@ -75,6 +41,11 @@ def assess(submission: Submission, plan: Plan) -> Result:
     except SandboxError:
         _grader(plan).close()
         return _grader(plan).grade(submission)
+
+
+def warm_up(plan: Plan) -> None:
+    """Begin to make the sandbox that `assess` will use in this process."""
+    _ = _grader(plan).sandbox
 
 
 @functools.lru_cache(maxsize=2)
@@ -111,26 +82,19 @@ class Grader:
             SandboxError: the sandbox is gone; nothing is known about the submission.
         """
         started = time.monotonic()
-        content = submission.content
-        digest = hashlib.sha256(content or b"").hexdigest()
-        if content is None:
-            result = self.to_review(submission.student, submission.problem)
-        else:
-            try:
-                result = self._graded(submission, *repair(content))
-            except (ValueError, OutOfTimeError) as error:
-                result = self.to_review(submission.student, str(error))
-        return replace(
-            result,
-            flags=(*submission.notes, *result.flags),
-            submission=digest,
-            seconds=round(time.monotonic() - started, 3),
-        )
+        if submission.content is None:
+            return self.unreadable(submission, submission.problem)
+        try:
+            result = self._graded(submission, *repair(submission.content))
+        except (ValueError, OutOfTimeError) as error:
+            return self.unreadable(submission, str(error))
+        seconds = round(time.monotonic() - started, 3)
+        return replace(result, flags=(*submission.notes, *result.flags), seconds=seconds)
 
-    def to_review(self, student: str, reason: str) -> Result:
-        """The result of what cannot be graded: the release, with a note of why."""
+    def unreadable(self, submission: Submission, reason: str) -> Result:
+        """The result of what cannot be graded: the release, with the reason for a person to see."""
         notebook = copy.deepcopy(self.release)
-        return self._result(student, notebook, NEEDS_REVIEW, (reason,), {}, ())
+        return self._result(submission, notebook, NEEDS_REVIEW, (reason,), {}, submission.notes)
 
     def _graded(self, submission: Submission, old: NotebookNode, notes: tuple[str, ...]) -> Result:
         if not _belongs(self.release, old):
@@ -143,13 +107,12 @@ class Grader:
         judged = judge_notebook(self, notebook, submission.student)
         if report.left_over:
             notes = (*notes, f"answers without a place: {', '.join(report.left_over)}")
-        return self._result(
-            submission.student, notebook, GRADED, (), judged.verdicts, (*notes, *judged.flags)
-        )
+        flags = (*notes, *judged.flags)
+        return self._result(submission, notebook, GRADED, (), judged.verdicts, flags)
 
     def _result(
         self,
-        student: str,
+        submission: Submission,
         notebook: NotebookNode,
         status: str,
         reasons: tuple[str, ...],
@@ -171,14 +134,15 @@ class Grader:
             cell.id: cell.source for cell in notebook.cells if cell.id in self.lesson.exercises
         }
         return Result(
-            student,
+            submission.student,
             self.plan.lesson,
             status,
             reasons,
             flags,
             exercises,
             answers if status == GRADED else {},
-            json.dumps(notebook, ensure_ascii=False),
+            json.dumps(notebook),
+            submission=submission.digest,
             release=self.plan.digest,
             seed=self.plan.seed,
             sandbox=BUBBLEWRAP if self.plan.confined else NONE,
@@ -219,9 +183,7 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
     """
     plan, lesson = grader.plan, grader.lesson
     checks = {f"{id}-check": exercise for id, exercise in lesson.exercises.items()}
-    last = max(
-        (at for at, cell in enumerate(notebook.cells) if grade_id(cell) in checks), default=0
-    )
+    places = [at for at, cell in enumerate(notebook.cells) if grade_id(cell) in checks]
     setup = set(grader.sandbox.room.setup)
     code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     verdicts: dict[str, Verdict] = {}

@@ -12,6 +12,8 @@ import ctypes
 import errno
 import os
 import resource
+import signal
+import sys
 from pathlib import Path
 
 # Made to fail with EPERM. Names that an architecture lacks are skipped.
@@ -29,7 +31,7 @@ _TO_ITSELF_ONLY = ("kill", "tgkill")
 _CLONE_THREAD = 0x10000
 _ALLOW = 0x7FFF0000
 _NOT_EQUAL, _MASKED_EQUAL = 1, 7
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 class _Comparison(ctypes.Structure):
@@ -58,6 +60,12 @@ def hide() -> None:
     Their memory and descriptors under ``/proc`` then belong to root, and nobody may trace them.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process when the one that started it ends (Linux; else nothing)."""
+    if sys.platform.startswith("linux"):
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def limit(memory: int, seconds: int, file_size: int) -> None:

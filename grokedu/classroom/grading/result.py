@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +23,12 @@ class Submission:
     content: bytes | None
     problem: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content; of the problem when there is none."""
+        content = self.problem.encode() if self.content is None else self.content
+        return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)

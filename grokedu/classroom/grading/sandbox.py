@@ -89,7 +89,7 @@ class Sandbox:
         with inner:
             self._process = subprocess.Popen(
                 command,
-                stdin=inner,
+                stdin=inner.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._said,
                 env={} if room.confined else _environment(self._folder.name),
@@ -222,9 +222,9 @@ def _lessons() -> list[str]:
     hidden = {str(Path(grokedu.__file__).parent / "lessons")}
     for entry in importlib.metadata.entry_points(group="grokedu.lessons"):
         found = importlib.util.find_spec(entry.module.partition(".")[0])
-        for place in (found.submodule_search_locations or [found.origin]) if found else []:
-            hidden.add(str(place))
-    return sorted(path for path in hidden if Path(path).exists())
+        if found is not None:
+            hidden |= {*(found.submodule_search_locations or []), found.origin or ""}
+    return sorted(path for path in hidden if path and Path(path).exists())
 
 
 def _environment(folder: str) -> dict[str, str]:
