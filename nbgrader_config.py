@@ -8,7 +8,10 @@ nbgrader export                              -> gradebook/grades.csv
 
 from pathlib import Path
 
-from grokedu.classroom.autograde import preprocessors
+from grokedu.classroom.grading.preprocessors import (
+    autograde_preprocessors,
+    sanitize_preprocessors,
+)
 
 root = Path(__file__).resolve().parent
 gradebook = root / "gradebook"
@@ -29,12 +32,7 @@ c.ExportPlugin.to = str(gradebook / "grades.csv")
 
 c.ClearSolutions.code_stub = {"python": "# write your code here\nraise NotImplementedError()"}
 
-# A library's warning on stderr must not cost a learner the points of a check.
-c.IgnorePattern.enabled = True
-c.IgnorePattern.pattern = r"(?s)."
-
-c.Autograde.autograde_preprocessors = preprocessors()
-c.SeededExecute.seed_file = str(gradebook / "seed")
-# Seconds for one cell; then it is interrupted, and the rest is graded. A check stops an answer by
-# itself, after 5 s a call: this is for loops outside of the answers.
-c.Execute.timeout = 60
+c.Autograde.sanitize_preprocessors = sanitize_preprocessors()
+c.Autograde.autograde_preprocessors = autograde_preprocessors()
+c.LessonStep.release = str(root / "course")
+c.LessonStep.seed_file = str(gradebook / "seed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -103,10 +104,75 @@ def _build(given: argparse.Namespace) -> int:
     return 1 if drifted else 0
 
 
+def _grade(given: argparse.Namespace) -> int:
+    from grokedu import lessons
+    from grokedu.classroom.grading.grade import Round, dask, grade
+    from grokedu.classroom.grading.gradebook import open_course
+    from grokedu.classroom.grading.plan import grading_seed, make_plan
+    from grokedu.classroom.grading.regrade import regrade
+
+    if not given.regrade and (given.apply or given.exercise):
+        raise ValueError("--apply and --exercise go with --regrade")
+    name = lessons.name_of(given.lesson)
+    with open_course(given.root) as course:
+        release = course.folder("release", ".", name) / f"{name}.ipynb"
+        seed = grading_seed(course.ledger.folder.parent / "seed")
+        plan = make_plan(name, lessons.find, release, seed, confined=not given.no_sandbox)
+        round = Round(
+            course,
+            plan,
+            lessons.find(name).title,
+            given.source,
+            given.jobs,
+            frozenset(given.student),
+            dask(given.executor) if given.executor else None,
+        )
+        if given.regrade:
+            return regrade(round, frozenset(given.exercise), given.apply)
+        return grade(round)
+
+
+def _export(given: argparse.Namespace) -> int:
+    from grokedu import lessons
+    from grokedu.classroom.grading.export import export
+    from grokedu.classroom.grading.gradebook import open_course
+
+    name = lessons.name_of(given.lesson)
+    to = given.to or given.root / "gradebook" / f"{name}-{given.kind}.csv"
+    with open_course(given.root) as course:
+        export(course, name, given.kind, to, roster=given.roster)
+    print(f"Written: {to}")
+    return 0
+
+
+def _forget(given: argparse.Namespace) -> int:
+    from grokedu.classroom.grading.forget import forget
+    from grokedu.classroom.grading.gradebook import open_course
+
+    with open_course(given.root) as course:
+        for line in forget(course, given.student, given.older_than, apply=given.yes):
+            print(line)
+    if not given.yes:
+        print("Nothing was deleted. To delete it: --yes")
+    return 0
+
+
 def _reproduce(given: argparse.Namespace) -> int:
     from grokedu import reproduce
 
     return reproduce.main(given.name, quick=given.quick)
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r}; wanted a number from 1 to 256")
+    return int(text)
+
+
+def _add_root(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--root", type=Path, default=Path(), help="the course's folder (default: here)"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,6 +221,75 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--no-execute", action="store_true", help="do not run the answer key")
     build.add_argument("--root", type=Path, default=Path(), help="the repository (default: here)")
     build.set_defaults(command=_build)
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade what was handed in",
+        description="Grade a lesson's submissions in a sandbox, into nbgrader's gradebook. Exit "
+        "status: 0 when all were graded, 3 when some need review, 1 when it could not be done.",
+    )
+    grade.add_argument("lesson", help="any prefix of its name")
+    grade.add_argument(
+        "source",
+        nargs="?",
+        type=Path,
+        help="a zip from Canvas or Moodle, or a folder of notebooks, to take in first "
+        "(default: what is in gradebook/submitted)",
+    )
+    grade.add_argument(
+        "--jobs", type=_jobs, default=os.cpu_count() or 1, help="how many at once (default: cores)"
+    )
+    grade.add_argument(
+        "--no-sandbox", action="store_true", help="run learners' code unprotected; it is recorded"
+    )
+    grade.add_argument(
+        "--executor", metavar="ADDRESS", help="a Dask scheduler, to grade on its workers"
+    )
+    grade.add_argument(
+        "--student", action="append", default=[], help="only this one (may be given again)"
+    )
+    grade.add_argument(
+        "--regrade", action="store_true", help="grade again, and show what would change"
+    )
+    grade.add_argument(
+        "--exercise", action="append", default=[], help="with --regrade: only this one's points"
+    )
+    grade.add_argument("--apply", action="store_true", help="with --regrade: enter the changes")
+    _add_root(grade)
+    grade.set_defaults(command=_grade)
+
+    export = commands.add_parser(
+        "export",
+        help="write grades for Canvas, Moodle or a spreadsheet",
+        description="Write a lesson's grades. What needs review is left blank, never 0.",
+    )
+    export.add_argument("lesson", help="any prefix of its name")
+    export.add_argument(
+        "--for",
+        dest="kind",
+        choices=("csv", "canvas", "moodle"),
+        default="csv",
+        help="(default csv)",
+    )
+    export.add_argument(
+        "--roster", type=Path, metavar="FILE", help="the CSV that the LMS exported, to fill in"
+    )
+    export.add_argument("--to", type=Path, metavar="FILE", help="(default: in gradebook/)")
+    _add_root(export)
+    export.set_defaults(command=_export)
+
+    forget = commands.add_parser(
+        "forget",
+        help="delete students' data",
+        description="List what is kept of students, and with --yes delete it, backups included.",
+    )
+    forget.add_argument("student", nargs="*", help="their ids")
+    forget.add_argument(
+        "--older-than", type=int, metavar="DAYS", help="all whose last submission is older"
+    )
+    forget.add_argument("--yes", action="store_true", help="delete it")
+    _add_root(forget)
+    forget.set_defaults(command=_forget)
 
     reproduce = commands.add_parser(
         "reproduce",

@@ -17,13 +17,13 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 
 from grokedu.classroom.cells import cell_id, comparable_source, grade_id, is_left_out
-from grokedu.classroom.grading.intake import repair
+from grokedu.classroom.grading.repair import repair
 from grokedu.classroom.grading.plan import Plan
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.run import OutOfTimeError, Run
 from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Room, Sandbox, SandboxError
 from grokedu.classroom.grading.sanitise import clean_markdown, clean_outputs
-from grokedu.classroom.graft import graft
+from grokedu.classroom.graft import Report, graft
 from grokedu.classroom.guard import Crash
 from grokedu.classroom.judge import unattempted
 from grokedu.classroom.notebook import parse_notebook
@@ -102,8 +102,7 @@ class Grader:
                 f"this is another notebook: no cell of {self.plan.lesson} is in it; "
                 "hand in the notebook of this lesson"
             )
-        notebook, report = graft(self.release, old, outputs=True)
-        _sanitise(notebook)
+        notebook, report = grafted(self.release, old)
         judged = judge_notebook(self, notebook, submission.student)
         if report.left_over:
             notes = (*notes, f"answers without a place: {', '.join(report.left_over)}")
@@ -204,6 +203,13 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
                 cell.outputs = _told(ran.status, ran.crash, ran.printed, plan.cell_seconds)
         flags = run.flags
     return Judged(verdicts, flags)
+
+
+def grafted(release: NotebookNode, old: NotebookNode) -> tuple[NotebookNode, Report]:
+    """The release with a learner's answers, cells and outputs, rid of what a browser would run."""
+    notebook, report = graft(release, old, outputs=True)
+    _sanitise(notebook)
+    return notebook, report
 
 
 def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grokedu.classroom.lesson import Lesson
+from grokedu.classroom.notebook import parse_notebook
 from grokedu.classroom.source import solution
 
 SEED_VARIABLE = "GROKEDU_GRADING_SEED"
@@ -87,10 +88,17 @@ def references(lesson: Lesson) -> tuple[tuple[str, str], ...]:
     found = []
     for id, exercise in lesson.exercises.items():
         module = exercise.reference.__module__
-        of_lesson = module.rpartition(".")[0].endswith("lessons") or ".lessons." in module
         path = f"{module}:{exercise.reference.__qualname__}"
-        found.append((id, solution(exercise.reference) if of_lesson else path))
+        in_lesson = ".lessons." in module
+        found.append((id, solution(exercise.reference) if in_lesson else path))
     return tuple(found)
+
+
+def answers_given(plan: Plan) -> dict[str, str]:
+    """The answer cells as they were released, by exercise."""
+    notebook = parse_notebook(plan.release.decode("utf-8"), "the release")
+    exercises = plan.find(plan.lesson).exercises
+    return {cell.id: cell.source for cell in notebook.cells if cell.id in exercises}
 
 
 def grading_seed(file: Path) -> int:

@@ -1,0 +1,70 @@
+"""What grading says on a terminal: a line a student, and a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grokedu.classroom.grading.plan import Plan
+from grokedu.classroom.grading.result import GRADED, Result
+
+_SHOWN = 100  # characters of a reason
+
+
+def line(result: Result) -> str:
+    """One student in a line.
+
+    >>> from grokedu.classroom.grading.result import NEEDS_REVIEW
+    >>> print(line(Result("ada", "01", NEEDS_REVIEW, ("the file is empty",))))
+    ada: needs-review: the file is empty
+    """
+    said = [*result.reasons, *result.flags]
+    note = f": {'; '.join(said)}" if said else ""
+    return f"{printable(result.student)}: {_score(result)}{note}"
+
+
+def summary(results: Sequence[Result], plan: Plan, graded_before: int) -> str:
+    """The table of all students, and what an instructor should look at."""
+    rows = [("student", "points", "status", "look at")]
+    for result in results:
+        said = "; ".join((*result.reasons, *result.flags))
+        status = result.status if result.sandbox != "none" else f"{result.status}, no sandbox"
+        points = f"{result.points:g} of {result.max_points:g}" if result.status == GRADED else "–"
+        rows.append((printable(result.student), points, status, said[:_SHOWN]))
+    widths = [max(len(row[place]) for row in rows) for place in range(3)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "-" * min(100, max(map(len, lines))))
+    review = sum(result.status != GRADED for result in results)
+    lines.append(f"\n{len(results) - review} graded, {review} need review.")
+    if graded_before:
+        lines.append(f"{graded_before} of them were graded before and are as they were.")
+    if old := sum(is_outdated(result, plan) for result in results):
+        lines.append(
+            f"{old} were graded by an earlier release or check; what would change now: --regrade"
+        )
+    return "\n".join(lines)
+
+
+def is_outdated(result: Result, plan: Plan) -> bool:
+    """Whether a result came from another release, seed, or version of a check."""
+    exercises = plan.find(plan.lesson).exercises
+    versions = {id: exercise.version for id, exercise in exercises.items()}
+    had = {id: each["version"] for id, each in result.exercises.items()}
+    return (result.release, result.seed, had) != (plan.digest, plan.seed, versions)
+
+
+def printable(text: str) -> str:
+    """A text without anything that would steer a terminal.
+
+    >>> printable("ada\\x1b[2J")
+    'ada�[2J'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _score(result: Result) -> str:
+    if result.status != GRADED:
+        return result.status
+    return f"{result.points:g} of {result.max_points:g}"

@@ -1,0 +1,83 @@
+"""Answers of different students that are nearly the same: a help for a person, not a verdict.
+
+Answers to short exercises are often alike by necessity. What counts here is what few others wrote:
+runs of tokens that were not in the release and occur with few students. Two students who share most
+of theirs are listed. Comments and blank lines do not count, names do.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import tokenize
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+RUN = 6  # tokens in a row
+FEW = 3, 20  # a run tells something while 3 students share it, or one in 20
+ENOUGH = 12  # such runs that a student must have
+SHARE = 0.8
+_LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two students whose unusual code is nearly the same, and in which exercises."""
+
+    first: str
+    second: str
+    share: float
+    exercises: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = ", ".join(self.exercises)
+        return (
+            f"Nearly identical, to look at: {self.first} and {self.second} "
+            f"({self.share:.0%} of what few others wrote; {where})"
+        )
+
+
+def similar_answers(
+    answers: Mapping[str, Mapping[str, str]], given: Mapping[str, str]
+) -> list[Pair]:
+    """Pairs of students with nearly identical answers, the most alike first.
+
+    Args:
+        answers: by student, the source of each answer by exercise.
+        given: by exercise, the source that everybody started from.
+    """
+    start = {(id, run) for id, source in given.items() for run in _runs(source)}
+    runs = {
+        student: {(id, run) for id, source in sources.items() for run in _runs(source)} - start
+        for student, sources in answers.items()
+    }
+    few = max(FEW[0], len(answers) // FEW[1])
+    holders: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for student, held in runs.items():
+        for run in held:
+            holders.setdefault(run, []).append(student)
+    rare = {run: who for run, who in holders.items() if len(who) <= few}
+    unusual = Counter(student for who in rare.values() for student in who)
+    shared: dict[tuple[str, str], list[str]] = {}
+    for (id, _), who in rare.items():
+        for first, second in itertools.combinations(sorted(who), 2):
+            shared.setdefault((first, second), []).append(id)
+    pairs = []
+    for (first, second), ids in shared.items():
+        fewest = min(unusual[first], unusual[second])
+        if fewest >= ENOUGH and len(ids) >= SHARE * fewest:
+            pairs.append(Pair(first, second, len(ids) / fewest, tuple(sorted(set(ids)))))
+    return sorted(pairs, key=lambda pair: (-pair.share, pair.first, pair.second))
+
+
+def _runs(source: str) -> set[tuple[str, ...]]:
+    """The runs of tokens of a source; of as much of it as is Python."""
+    tokens = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type not in _LEFT_OUT and token.string.strip():
+                tokens.append(token.string)
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return {tuple(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1)}
