@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from filelock import FileLock
 from nbgrader.api import Gradebook, InvalidEntry
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.orm.exc import FlushError, StaleDataError
 from sqlalchemy.pool import NullPool
@@ -40,6 +40,7 @@ class WholeGradebook(Gradebook):
         course_id: nbgrader's name of the course.
 
     Raises:
+        ValueError: its driver is not installed.
         sqlalchemy.exc.SQLAlchemyError: the database cannot be reached or read.
     """
 
@@ -128,7 +129,7 @@ class _HeldSession(Session):
 def _load_driver(url: URL) -> None:
     try:
         url.get_dialect().import_dbapi()
-    except ImportError as error:
+    except (ImportError, ArgumentError) as error:
         raise ValueError(
             f"the gradebook at {url.render_as_string()} needs a driver that is not installed "
             f"({error}); for PostgreSQL: pip install 'grokedu[postgres]', and "

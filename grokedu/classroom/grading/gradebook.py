@@ -87,12 +87,12 @@ class CellsOfSubmission:
         def of(kind: Any) -> dict[str, Any]:
             rows = select(BaseCell.name, kind).join(BaseCell, BaseCell.id == kind.cell_id)
             found = db.execute(rows.where(kind.notebook_id == notebook.id))
-            return dict(found.tuples().all())
+            return dict(map(tuple, found))
 
         self.grades, self.comments = of(Grade), of(Comment)
         most = select(GradeCell.name, GradeCell.max_score)
         most = most.where(GradeCell.notebook_id == notebook.notebook_id)
-        self.max_scores = dict(db.execute(most).tuples().all())
+        self.max_scores = dict(map(tuple, db.execute(most)))
         self.db = SimpleNamespace(commit=lambda: None)
 
     def find_comment(self, name: str, *_where: str) -> Comment:
@@ -191,9 +191,11 @@ def _handed_in(course: Course, result: Result, notes: list[str]) -> datetime | N
     except OSError:
         notes.append("timestamp.txt cannot be read: whether it was late is not known")
         return None
-    with os.fdopen(handle, "rb") as stream:
+    try:
         is_file = stat.S_ISREG(os.fstat(handle).st_mode)
-        text = stream.read(200).decode("utf-8", "replace").strip() if is_file else "?"
+        text = os.read(handle, 200).decode("utf-8", "replace").strip() if is_file else "?"
+    finally:
+        os.close(handle)
     if not text:
         return None
     try:
