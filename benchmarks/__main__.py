@@ -7,7 +7,11 @@ import json
 import sys
 from importlib import import_module
 
-NAMES = {"notebooks": "what each lesson takes: seconds, memory, seconds to grade"}
+NAMES = {
+    "notebooks": "what each lesson takes: seconds, memory, seconds to grade",
+    "grading": "a class of 30: grokedu grade beside stock nbgrader autograde",
+    "grading_memory": "a thousand submissions: memory as they go by",
+}
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grokedu.classroom.cells import content_id
+from grokedu.classroom.cells import content_id, is_left_out
 from grokedu.classroom.exercise import Exercise
 from grokedu.classroom.lesson import Lesson, Reflection
 from grokedu.classroom.script import ScriptCell, ScriptError
@@ -83,7 +83,7 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
         ScriptError: it does not begin with text, a cell is not Python, a cell's id belongs to
             nothing, an exercise, reflection or claim has no cell, a test stands without or before
             its answer, an answer uses a name that neither the setup nor an earlier answer binds,
-            or an experiment uses an answer without `check.ready` of it.
+            or an experiment does not stand under `check.ready` of all the answers it uses.
     """
     where = f"{lesson.name}.py"
     if not cells or cells[0].kind != "markdown" or cells[0].role:
@@ -161,6 +161,11 @@ def _check_experiment(
         names = ", ".join(sorted(used - asked))
         raise ScriptError(
             f"{where}: the {cell.role} {cell.id!r} rests on {names} without check.ready of it"
+        )
+    if not is_left_out(new_code_cell(cell.source)):
+        raise ScriptError(
+            f"{where}: the {cell.role} {cell.id!r} must be one `if check.ready(...):` with nothing "
+            "beside it, so that grading leaves it out"
         )
     return asked
 

@@ -138,7 +138,12 @@ EDITS = {
     "unknown marker": ("script", 'setup="imports"', 'start="imports"'),
     "the answer 'double' uses factor, which no setup binds": ("module", "2 * x", "factor * x"),
     "the answer 'double' uses early from an experiment": (
-        "both", '# %% answer="double"', '# %% experiment="e"\nearly = 2\n\n# %% answer="double"',
+        "both",
+        '# %% answer="double"',
+        '# %% experiment="e"\nif check.ready():\n    early = 2\n\n# %% answer="double"',
+    ),
+    "the experiment 'e' must be one `if check.ready(...):`": (
+        "script", '# %% answer="double"', '# %% experiment="e"\nearly = 2\n\n# %% answer="double"',
     ),
     "the experiment 'watch' rests on double without check.ready of it": (
         "script", 'if check.ready("double"):', "if True:",
