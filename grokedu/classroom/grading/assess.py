@@ -17,8 +17,8 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 
 from grokedu.classroom.cells import cell_id, comparable_source, grade_id, is_left_out
-from grokedu.classroom.grading.repair import repair
 from grokedu.classroom.grading.plan import Plan
+from grokedu.classroom.grading.repair import repair
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.run import OutOfTimeError, Run
 from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Room, Sandbox, SandboxError

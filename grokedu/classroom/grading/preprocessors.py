@@ -7,6 +7,7 @@ it does, `JudgeOutside` takes the place of the one that executes it.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from nbgrader.preprocessors import (
     NbGraderPreprocessor,
     OverwriteCells,
 )
-from traitlets import Bool, Unicode
+from traitlets import Bool, Float, Unicode
 
 from grokedu.classroom.grading.result import GRADED
 
@@ -39,6 +40,7 @@ class LessonStep(NbGraderPreprocessor):
     find = Unicode(
         "grokedu.lessons.find", help="The function that finds a lesson by its name."
     ).tag(config=True)
+    cell_seconds = Float(20.0, help="Seconds that one cell may take.").tag(config=True)
     sandbox = Bool(True, help="Whether learners' code is held in a sandbox.").tag(config=True)
 
     def grader(self, lesson: str) -> Grader:
@@ -47,11 +49,15 @@ class LessonStep(NbGraderPreprocessor):
         Raises:
             SandboxError: there is no sandbox here.
         """
-        return _grader(lesson, self.release, self.seed_file, self.find, self.sandbox)
+        return _grader(
+            lesson, self.release, self.seed_file, self.find, self.cell_seconds, self.sandbox
+        )
 
 
 @functools.cache
-def _grader(lesson: str, release: str, seed_file: str, find: str, confined: bool) -> Grader:
+def _grader(
+    lesson: str, release: str, seed_file: str, find: str, cell_seconds: float, confined: bool
+) -> Grader:
     from grokedu.classroom.grading.assess import Grader
     from grokedu.classroom.grading.plan import grading_seed, make_plan
     from grokedu.classroom.grading.sandbox import SandboxError, why_not
@@ -66,7 +72,7 @@ def _grader(lesson: str, release: str, seed_file: str, find: str, confined: bool
         grading_seed(Path(seed_file)),
         confined=confined,
     )
-    return Grader(plan)
+    return Grader(replace(plan, cell_seconds=cell_seconds))
 
 
 class GraftAnswers(LessonStep):
