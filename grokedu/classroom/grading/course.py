@@ -90,10 +90,19 @@ def open_course(root: Path) -> Course:
     app = CourseConfig(root, log_level="ERROR")
     try:
         app.initialize([], root=str(root))
-        coursedir = app.coursedir
-        url = make_url(coursedir.db_url)
+        return course_of(app)
     except Exception as error:
         raise ValueError(f"{root / CONFIG} cannot be used: {error!r}") from error
+
+
+def course_of(app: NbGrader) -> Course:
+    """The course that a command of nbgrader's works on, with what its command line says.
+
+    Raises:
+        sqlalchemy.exc.ArgumentError: its ``db_url`` is none.
+    """
+    coursedir = app.coursedir
+    url = make_url(coursedir.db_url)
     if url.get_backend_name() == "sqlite" and url.database:
         file = Path(coursedir.root, url.database)  # a relative one is relative to the course
         coursedir.db_url = url.set(database=str(file)).render_as_string(hide_password=False)

@@ -183,7 +183,7 @@ def write_durably(path: Path, text: str, mode: int) -> None:
     part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
     handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
             stream.flush()
             part.chmod(mode)
