@@ -18,7 +18,8 @@ OUTCOMES = (
 )
 
 # A sign beside each outcome, so that colour is never the only carrier. The edge colours keep a
-# contrast of at least 3:1 against both the light and the dark theme of JupyterLab.
+# contrast of at least 3:1 against both the light and the dark theme of JupyterLab; text would need
+# 4.5:1, so that the sign takes the colour of the text.
 _SIGNS = {
     "correct": ("✓", "#0a8a60"),
     "partly": ("◐", "#a6761d"),
@@ -79,6 +80,15 @@ class Findings:
         return sum(weight for _, weight in self.groups.values())
 
 
+def sign_of(outcome: str) -> str:
+    """The sign that stands beside the word for an outcome.
+
+    >>> sign_of("correct")
+    '✓'
+    """
+    return _SIGNS[outcome][0]
+
+
 class Verdict(float):
     """The points an answer earned, as a float that also tells why.
 
@@ -136,7 +146,7 @@ class Verdict(float):
             f'<div role="group" aria-label="Check of {escape(found.exercise)}: '
             f'{escape(self._headline())}" style="border-left:.4em solid {colour};'
             f'padding:.4em .8em;margin:.3em 0;max-width:52em">'
-            f'<p style="margin:0"><span aria-hidden="true" style="color:{colour};font-weight:700">'
+            f'<p style="margin:0"><span aria-hidden="true" style="font-weight:700">'
             f"{sign}</span> <code>{escape(found.exercise)}</code> "
             f"<strong>{escape(self._headline())}</strong></p>{details}</div>"
         )
