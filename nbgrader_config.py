@@ -29,6 +29,7 @@ c.CourseDirectory.feedback_directory = "gradebook/feedback"
 c.CourseDirectory.db_url = f"sqlite:///{gradebook / 'gradebook.db'}"
 c.ZipCollectApp.downloaded_directory = "gradebook/downloaded"
 c.ExportPlugin.to = str(gradebook / "grades.csv")
+c.ExportApp.plugin_class = "grokedu.classroom.grading.export.StatusCsvExportPlugin"
 
 c.ClearSolutions.code_stub = {"python": "# write your code here\nraise NotImplementedError()"}
 
@@ -36,3 +37,6 @@ c.Autograde.sanitize_preprocessors = sanitize_preprocessors()
 c.Autograde.autograde_preprocessors = autograde_preprocessors()
 c.LessonStep.release = str(root / "course")
 c.LessonStep.seed_file = str(gradebook / "seed")
+
+c.GenerateFeedback.exporter_class = "grokedu.classroom.grading.feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["grokedu.classroom.grading.feedback.Grades"]
