@@ -117,7 +117,14 @@ def _grade(given: argparse.Namespace) -> int:
     with open_course(given.root) as course:
         release = course.folder("release", ".", name) / f"{name}.ipynb"
         seed = grading_seed(course.ledger.folder.parent / "seed")
-        plan = make_plan(name, lessons.find, release, seed, confined=not given.no_sandbox)
+        plan = make_plan(
+            name,
+            lessons.find,
+            release,
+            seed,
+            confined=not given.no_sandbox,
+            cell_seconds=course.config.LessonStep.get("cell_seconds", 20.0),
+        )
         round = Round(
             course,
             plan,

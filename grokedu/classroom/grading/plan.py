@@ -56,6 +56,7 @@ def make_plan(
     seed: int,
     *,
     confined: bool = True,
+    cell_seconds: float = 20.0,
     published: str = "grokedu.",
 ) -> Plan:
     """The plan for a lesson of this name.
@@ -80,6 +81,7 @@ def make_plan(
         references(lesson) if open_to_all else (),
         confined,
         (str(Path(private).resolve()),) if private else (),
+        cell_seconds,
     )
 
 

@@ -7,7 +7,6 @@ it does, `JudgeOutside` takes the place of the one that executes it.
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,8 +70,9 @@ def _grader(
         Path(release, lesson, f"{lesson}.ipynb"),
         grading_seed(Path(seed_file)),
         confined=confined,
+        cell_seconds=cell_seconds,
     )
-    return Grader(replace(plan, cell_seconds=cell_seconds))
+    return Grader(plan)
 
 
 class GraftAnswers(LessonStep):

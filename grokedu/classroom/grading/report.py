@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 from grokedu.classroom.grading.plan import Plan
 from grokedu.classroom.grading.result import GRADED, Result
@@ -26,10 +27,10 @@ def summary(results: Sequence[Result], plan: Plan, graded_before: int) -> str:
     """The table of all students, and what an instructor should look at."""
     rows = [("student", "points", "status", "look at")]
     for result in results:
-        said = "; ".join((*result.reasons, *result.flags))
+        said = shorten("; ".join((*result.reasons, *result.flags)), _SHOWN, placeholder=" …")
         status = result.status if result.sandbox != "none" else f"{result.status}, no sandbox"
         points = f"{result.points:g} of {result.max_points:g}" if result.status == GRADED else "–"
-        rows.append((printable(result.student), points, status, said[:_SHOWN]))
+        rows.append((printable(result.student), points, status, said))
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip()

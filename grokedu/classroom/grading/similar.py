@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 RUN = 6  # tokens in a row
 FEW = 3, 20  # a run tells something while 3 students share it, or one in 20
-ENOUGH = 12  # such runs that a student must have
+ENOUGH = 24  # such runs that a student must have
 SHARE = 0.8
 _LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER}
 
