@@ -1,8 +1,8 @@
 """What a process may no longer do once it runs a learner's code: seccomp and resource limits.
 
 The sandbox shuts out the host. These limits hold between one learner's process and everything else
-inside the sandbox: no second process, no other program, no signal to anyone but itself, no shared
-memory that would outlive it. They are set by `libseccomp
+inside the sandbox: no second process, no other program, no signal to anyone but itself and no limit
+on anyone else, no shared memory that would outlive it. They are set by `libseccomp
 <https://github.com/seccomp/libseccomp>`_, in the process itself, for good.
 """
 
@@ -25,9 +25,16 @@ _FORBIDDEN = (
     "semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open memfd_create memfd_secret "
     "pidfd_open pidfd_send_signal pidfd_getfd personality socket connect bind listen tkill "
     "rt_sigqueueinfo rt_tgsigqueueinfo name_to_handle_at open_by_handle_at setpriority "
-    "sched_setscheduler sched_setattr sched_setaffinity"
+    "sched_setscheduler sched_setparam sched_setattr sched_setaffinity ioprio_set migrate_pages "
+    "move_pages process_madvise process_mrelease setxattr lsetxattr fsetxattr syslog"
 ).split()
 _TO_ITSELF_ONLY = ("kill", "tgkill")
+# Commands that have the kernel signal whom the caller names: F_SETOWN, F_SETSIG and F_SETOWN_EX,
+# FIOSETOWN and SIOCSPGRP (fcntl(2), include/uapi/asm-generic/{fcntl,sockios}.h).
+_SIGNALLING = {"fcntl": (8, 10, 15), "ioctl": (0x8901, 0x8902)}
+# Calls that came after those libseccomp may know by name; their numbers are the same everywhere.
+# None is needed: where one is missing, the C library does without it.
+_NEWER = range(451, 512)
 _CLONE_THREAD = 0x10000
 _ALLOW = 0x7FFF0000
 _NOT_EQUAL, _MASKED_EQUAL = 1, 7
@@ -107,8 +114,10 @@ def filter_system_calls() -> None:
     if not context:
         raise OSError("libseccomp could not make a filter")
 
-    def deny(name: str, error: int, *conditions: _Comparison) -> None:
-        number = seccomp.seccomp_syscall_resolve_name(name.encode())
+    def deny(call: str | int, error: int, *conditions: _Comparison) -> None:
+        number = call
+        if isinstance(call, str):
+            number = seccomp.seccomp_syscall_resolve_name(call.encode())
         if number == -1:
             return
         array = (_Comparison * len(conditions))(*conditions)
@@ -117,7 +126,7 @@ def filter_system_calls() -> None:
             context, action, number, ctypes.c_uint(len(conditions)), array
         )
         if status not in (0, -errno.EDOM):  # EDOM: this architecture has no such call
-            raise OSError(-status, f"libseccomp refused the rule for {name}")
+            raise OSError(-status, f"libseccomp refused the rule for {call}")
 
     for name in _FORBIDDEN:
         deny(name, errno.EPERM)
@@ -125,6 +134,12 @@ def filter_system_calls() -> None:
         deny(name, errno.EPERM, _Comparison(0, _NOT_EQUAL, os.getpid(), 0))
     deny("clone", errno.EPERM, _Comparison(0, _MASKED_EQUAL, _CLONE_THREAD, 0))
     deny("clone3", errno.ENOSYS)
+    deny("prlimit64", errno.EPERM, _Comparison(0, _NOT_EQUAL, 0, 0))  # another process's limits
+    for name, commands in _SIGNALLING.items():
+        for command in commands:
+            deny(name, errno.EPERM, _Comparison(1, _MASKED_EQUAL, 0xFFFFFFFF, command))
+    for newer in _NEWER:
+        deny(newer, errno.ENOSYS)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     status = seccomp.seccomp_load(context)
     seccomp.seccomp_release(context)
