@@ -62,15 +62,15 @@ class Session:
         """Run a cell."""
         message = json.dumps({"source": source, "seconds": seconds}).encode()
         try:
-            told = self._ask(learner.CELL + message, seconds)
+            told = self._ask(learner.CELL + message, seconds, dict)
         except SessionEndedError as error:
             return Ran("timed out" if isinstance(error, SessionHungError) else "ended")
         crash = read_crash(told["crash"]) if isinstance(told.get("crash"), dict) else None
-        status = told.get("status")
+        status, printed = told.get("status"), told.get("printed")
         return Ran(
             status if status in ("ran", "raised", "timed out") else "ended",
             crash,
-            str(told.get("printed", ""))[:KEPT_OUTPUT],
+            printed[:KEPT_OUTPUT] if isinstance(printed, str) else "",
         )
 
     def call(self, request: Request) -> Reply:
@@ -88,26 +88,28 @@ class Session:
     def calls_reference(self, request: Request, id: str) -> bool:
         """Whether an answer calls the reference of an exercise, as far as it admits it."""
         try:
-            return id in self._ask(learner.WATCH + write_request(request), 4 * request.seconds)
+            return id in self._ask(
+                learner.WATCH + write_request(request), 4 * request.seconds, list
+            )
         except SessionEndedError:
             return False
 
     def took_reference(self, id: str) -> bool:
         """Whether an answer is the reference of an exercise, as far as it admits it."""
         try:
-            return id in self._ask(learner.TAKEN, GRACE_SECONDS)
+            return id in self._ask(learner.TAKEN, GRACE_SECONDS, list)
         except SessionEndedError:
             return False
 
-    def _ask(self, body: bytes, seconds: float) -> Any:
-        """Exchange a message for JSON: a dictionary or a list."""
+    def _ask(self, body: bytes, seconds: float, kind: type) -> Any:
+        """Exchange a message for JSON of a kind."""
         try:
             told = json.loads(self._exchange(body, seconds, SMALL))
         except (ValueError, RecursionError):
             told = None
-        if not isinstance(told, (dict, list)):
+        if not isinstance(told, kind):
             self.close()
-            raise SessionEndedError("a reply that is no JSON")
+            raise SessionEndedError("a reply that is not what was asked for")
         return told
 
     def _exchange(self, body: bytes, seconds: float, most: int) -> bytes:
