@@ -22,7 +22,7 @@ from grokedu.classroom.grading import confine
 from grokedu.classroom.grading.assess import Grader, assess, warm_up
 from grokedu.classroom.grading.plan import Plan
 from grokedu.classroom.grading.result import Result, Submission
-from grokedu.classroom.grading.sandbox import SandboxError
+from grokedu.classroom.grading.sandbox import SandboxError, SandboxLostError
 
 MakeExecutor = Callable[[int], Executor]
 
@@ -71,7 +71,11 @@ def grade_each(
                 if error is None:
                     any_done = True
                     yield submission, future.result()
-                elif isinstance(error, SandboxError) and not any_done:
+                elif (
+                    isinstance(error, SandboxError)
+                    and not isinstance(error, SandboxLostError)
+                    and not any_done
+                ):
                     raise error
                 else:
                     failed.append(submission)

@@ -23,12 +23,16 @@ class Run:
 
     A cell that ends or hangs its process is left out from then on: a new session runs the cells
     before it again, and goes on behind it. So one bad answer costs no other answer its points.
+
+    Raises:
+        SandboxError: the sandbox did not come up.
     """
 
     def __init__(
         self, sandbox: Sandbox, cell_seconds: float, check_seconds: float, seconds: float
     ) -> None:
         self._sandbox = sandbox
+        sandbox.wait()  # at nobody's cost
         self._cell_seconds, self._check_seconds = cell_seconds, check_seconds
         self._seconds, self._deadline = seconds, time.monotonic() + seconds
         self._session: Session | None = None
