@@ -37,15 +37,22 @@ def fill(course: Course, student: str, lesson: str = START) -> None:
         (folder / f"{lesson}.html").write_text(f"a page for {student}")
 
 
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two students who differ in case, in two lessons, and a backup that has both."""
-    with open_course(course_folder(tmp_path / "course")) as course:
+    root = course_folder(tmp_path_factory.mktemp("filled") / "course")
+    with open_course(root) as course:
         for student in ("zyx-17", "ZYX-17"):
             for lesson in (START, GROKKING):
                 fill(course, student, lesson)
         score_by_hand(course, "zyx-17", GROKKING, norm_reflect=2.0)
         back_up(course)
+    return root
+
+
+@pytest.fixture
+def course(filled: Path, tmp_path: Path) -> Iterator[Course]:
+    with open_course(shutil.copytree(filled, tmp_path / "course")) as course:
         yield course
 
 
