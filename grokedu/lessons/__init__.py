@@ -1,7 +1,8 @@
 """The lessons: found by number or any unique prefix, the package's own and an instructor's.
 
 An instructor adds private lessons by the entry point group ``grokedu.lessons`` or by modules named
-like ours (``l20_topic.py``, holding a ``lesson``) in the folder ``$GROKEDU_LESSONS``.
+like ours (``l20_topic.py``, holding a ``lesson``) in the folder ``$GROKEDU_LESSONS``. One that has
+the name of a public lesson takes its place wherever lessons are found by name, as in grading.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ _MODULE = re.compile(r"l(\d\d_[a-z0-9_]+)")
 def available() -> dict[str, Callable[[], ModuleType]]:
     """Every lesson's name and how to import its module; nothing is imported yet."""
     found: dict[str, Callable[[], ModuleType]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        if match := _MODULE.fullmatch(module.name):
+            name = f"{__name__}.{module.name}"
+            found[match[1]] = lambda name=name: importlib.import_module(name)  # type: ignore[misc]
     for entry in entry_points(group="grokedu.lessons"):
         found[entry.name] = entry.load
     folder = os.environ.get("GROKEDU_LESSONS", "")
     for path in sorted(Path(folder).glob("l*.py")) if folder else []:
         if match := _MODULE.fullmatch(path.stem):
             found[match[1]] = lambda path=path: _from_file(path)  # type: ignore[misc]
-    for module in pkgutil.iter_modules(__path__):
-        if match := _MODULE.fullmatch(module.name):
-            name = f"{__name__}.{module.name}"
-            found[match[1]] = lambda name=name: importlib.import_module(name)  # type: ignore[misc]
     return dict(sorted(found.items()))
 
 
