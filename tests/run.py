@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 STEP_SECONDS = 1800
 # Kept out of the first pytest step, each a step of its own.
-APART = ("notebooks", "grading", "browser", "binder")
+APART = ("notebooks", "grading", "attacks", "browser", "binder")
 # Debian's packages, and how to tell that each is there.
 PROGRAMS: dict[str, Callable[[], object]] = {
     "chromium": lambda: shutil.which("chromium"),

@@ -17,12 +17,14 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 
 from grokedu.classroom.cells import cell_id, comparable_source, grade_id, is_left_out
+from grokedu.classroom.grading.markdown import clean_markdown
 from grokedu.classroom.grading.plan import Plan
 from grokedu.classroom.grading.repair import repair
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.classroom.grading.room import Room
 from grokedu.classroom.grading.run import OutOfTimeError, Run
-from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Room, Sandbox, SandboxError
-from grokedu.classroom.grading.sanitise import clean_markdown, clean_outputs
+from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError
+from grokedu.classroom.grading.sanitise import clean_attachments, clean_outputs
 from grokedu.classroom.graft import Report, graft
 from grokedu.classroom.guard import Crash
 from grokedu.classroom.judge import unattempted
@@ -208,7 +210,7 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
 def grafted(release: NotebookNode, old: NotebookNode) -> tuple[NotebookNode, Report]:
     """The release with a learner's answers, cells and outputs, rid of what a browser would run."""
     notebook, report = graft(release, old, outputs=True)
-    _sanitise(notebook)
+    _sanitise(notebook, {(cell.id, cell.source) for cell in release.cells})
     return notebook, report
 
 
@@ -232,12 +234,16 @@ def _belongs(release: NotebookNode, old: NotebookNode) -> bool:
     return False
 
 
-def _sanitise(notebook: NotebookNode) -> None:
+def _sanitise(notebook: NotebookNode, released: set[tuple[str, str]]) -> None:
+    """Clean all that is not of the course itself."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [from_dict(output) for output in clean_outputs(cell.outputs)]
-        else:
-            cell.source = clean_markdown(cell.source)
+        elif (cell.id, cell.source) not in released:
+            cell.attachments = clean_attachments(cell.get("attachments"))
+            cell.source = clean_markdown(cell.source, cell.attachments)
+            if not cell.attachments:
+                del cell["attachments"]
 
 
 def _score(verdict: Verdict) -> NotebookNode:

@@ -84,7 +84,9 @@ def grade_each(
                 executor.shutdown(wait=False)
                 executor, broken = make(jobs), False
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        for future in waiting:
+            future.cancel()
+        executor.shutdown(wait=False)
     for submission in failed:
         yield submission, _alone(submission, plan, make)
 
@@ -109,4 +111,4 @@ def _alone(submission: Submission, plan: Plan, make: MakeExecutor) -> Result:
         reason = f"grading it failed twice, so a person looks at it: {said}"
         return Grader(plan).unreadable(submission, reason)
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(wait=False)
