@@ -27,7 +27,7 @@ from grokedu.classroom.grading.ledger import check_student, write_durably
 from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
 from grokedu.classroom.grading.scores import Row, scores
 
-__all__ = ["Course", "Row", "enter_lesson", "open_course", "publish", "scores"]
+__all__ = ["Course", "Row", "enter_lesson", "open_course", "penalise", "publish", "scores"]
 
 
 def publish(course: Course, result: Result, timestamp: datetime | None = None) -> list[str]:
@@ -60,6 +60,26 @@ def publish(course: Course, result: Result, timestamp: datetime | None = None) -
     return notes + course.gradebook.change(lambda: _enter(course, result, notebook, timestamp))
 
 
+def penalise(course: Course, lesson: str) -> list[str]:
+    """Set all penalties for being late by the scores, due date and extensions as they now are.
+
+    nbgrader sets them when it grades: rubric points and extensions given later need this.
+
+    Returns:
+        What went wrong with any, in a line each.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the gradebook could not be written for about a minute.
+    """
+    book = course.gradebook
+
+    def set_all() -> list[str]:
+        entries = book.notebook_submissions(lesson, lesson)
+        return [note for each in entries for note in _penalise(course, each.student.id, each)]
+
+    return book.change(set_all)
+
+
 def _enter(
     course: Course, result: Result, notebook: NotebookNode, timestamp: datetime | None
 ) -> list[str]:
@@ -74,7 +94,7 @@ def _enter(
     grades = JudgedGrades(course, result, CellsOfSubmission(book.db, entry))
     grades.preprocess(notebook, {})
     book.db.flush()
-    return grades.notes + _penalise(course, result, entry)
+    return grades.notes + _penalise(course, result.student, entry)
 
 
 class CellsOfSubmission:
@@ -162,7 +182,7 @@ class JudgedGrades(SaveAutoGrades):
             self.gradebook.comments[id].auto_comment = None
 
 
-def _penalise(course: Course, result: Result, notebook: SubmittedNotebook) -> list[str]:
+def _penalise(course: Course, student: str, notebook: SubmittedNotebook) -> list[str]:
     """Set the penalty for being late, as `AssignLatePenalties` does, by its configured plugin."""
     submission = notebook.assignment
     penalty, notes = None, []
@@ -172,7 +192,7 @@ def _penalise(course: Course, result: Result, notebook: SubmittedNotebook) -> li
         step.init_plugin()
         late = submission.total_seconds_late
         try:
-            penalty = step.plugin_inst.late_submission_penalty(result.student, notebook.score, late)
+            penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
         except Exception as error:  # a plugin is the instructor's own
             notes = [f"no late penalty: {type(step.plugin_inst).__name__} raised {error!r}"]
         if penalty is not None:

@@ -18,7 +18,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from grokedu.classroom.grading import connection
-from grokedu.classroom.grading.gradebook import Course, enter_lesson, open_course, publish
+from grokedu.classroom.grading.gradebook import (
+    Course,
+    enter_lesson,
+    open_course,
+    penalise,
+    publish,
+)
 from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
 from tests.classroom.grading.coursefolder import (
     GROKKING,
@@ -376,6 +382,19 @@ def test_an_extension_counts_at_the_next_publishing(late_course: Course):
     book.change(lambda: book.grant_extension(START, "ada", hours=1))
     publish(late_course, result("ada"))
     assert penalty(late_course, "ada") == 0.25
+
+
+def test_penalties_follow_what_a_person_gave_later(late_course: Course):
+    hand_in(late_course, "ada", timestamp="2026-12-01 14:00:00 UTC")
+    hand_in(late_course, "ben", timestamp="2026-12-01 13:00:00 UTC")
+    publish(late_course, result("ada", status=NEEDS_REVIEW, reasons=("it ended early",)))
+    publish(late_course, result("ben"))
+    assert (penalty(late_course, "ada"), penalty(late_course, "ben")) == (0.0, 0.25)
+    score_by_hand(late_course, "ada", weight_norm_check=1.5)
+    book = late_course.gradebook
+    book.change(lambda: book.grant_extension(START, "ben", hours=1))
+    assert penalise(late_course, START) == []
+    assert (penalty(late_course, "ada"), penalty(late_course, "ben")) == (0.5, None)
 
 
 def test_an_extension_where_nothing_is_due_is_none(course: Course):
