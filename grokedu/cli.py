@@ -142,13 +142,15 @@ def _grade(given: argparse.Namespace) -> int:
 def _export(given: argparse.Namespace) -> int:
     from grokedu import lessons
     from grokedu.classroom.grading.export import export
-    from grokedu.classroom.grading.gradebook import open_course
+    from grokedu.classroom.grading.gradebook import open_course, penalise
 
     name = lessons.name_of(given.lesson)
     to = given.to or given.root / "gradebook" / f"{name}-{given.kind}.csv"
     with open_course(given.root) as course:
-        export(course, name, given.kind, to, roster=given.roster)
-    print(f"Written: {to}")
+        notes = penalise(course, name)
+        title = lessons.find(name).title
+        notes += export(course, name, given.kind, to, roster=given.roster, title=title)
+    print("\n".join([*notes, f"Written: {to}"]))
     return 0
 
 
@@ -157,8 +159,8 @@ def _forget(given: argparse.Namespace) -> int:
     from grokedu.classroom.grading.gradebook import open_course
 
     with open_course(given.root) as course:
-        for line in forget(course, given.student, given.older_than, apply=given.yes):
-            print(line)
+        removal = forget(course, given.student or None, given.older_than, apply=given.yes)
+        print("\n".join(removal.lines(course.root)))
     if not given.yes:
         print("Nothing was deleted. To delete it: --yes")
     return 0

@@ -173,7 +173,7 @@ def grokking() -> dict[str, Submission]:
             {"train_step": LOOPS},
             own="while True: pass",
             says=(
-                "CellTimeoutError",
+                "TimeLimit",
                 headline(lesson, "train_step", "timed out"),
                 right("grokking_delay"),
             ),

@@ -48,6 +48,6 @@ def test_submissions_go_from_release_to_grade_and_feedback(course: Path, prefix:
     for student, handed_in in students.items():
         assert float(rows[student]["max_score"]) == most
         words = page(course, lesson.name, student)
-        assert f"{lesson.name} (Score: {handed_in.score} / {most:.1f})" in words
+        assert f"{handed_in.score:g} of {most:g} points" in words
         for said in handed_in.says:
             assert said in words, f"{student}: {said}"

@@ -17,11 +17,12 @@ from tqdm import tqdm
 from grokedu.classroom.grading import feedback, intake
 from grokedu.classroom.grading.backup import back_up
 from grokedu.classroom.grading.batch import MakeExecutor, grade_each, processes
-from grokedu.classroom.grading.gradebook import Course, enter_lesson, publish
+from grokedu.classroom.grading.gradebook import Course, enter_lesson, penalise, publish, scores
 from grokedu.classroom.grading.plan import Plan, answers_given
 from grokedu.classroom.grading.report import line, summary
 from grokedu.classroom.grading.result import GRADED, Result, Submission
 from grokedu.classroom.grading.sandbox import why_not
+from grokedu.classroom.grading.scores import NOT_ENTERED
 from grokedu.classroom.grading.similar import similar_answers
 
 ALL_GRADED, SOME_TO_REVIEW = 0, 3
@@ -87,18 +88,24 @@ def grade(round: Round) -> int:
             f"nothing was handed in for {lesson}: no {round.submitted}/STUDENT/{lesson}/; "
             "give a zip or a folder of notebooks after the lesson's name to take one in"
         )
+    print(f"The gradebook is kept as it was: {back_up(round.course)}")
+    enter_lesson(round.course, lesson)
+    # A gradebook that was put back from a backup may lack results that the ledger has.
+    lost = {each.student for each in scores(round.course, lesson) if NOT_ENTERED in each.reasons}
     waiting = {
-        student for student, digest in submissions if not ledger.finished(lesson, student, digest)
+        student
+        for student, digest in submissions
+        if student in lost or not ledger.finished(lesson, student, digest)
     }
     if waiting:
-        print(f"The gradebook is kept as it was: {back_up(round.course)}")
-        enter_lesson(round.course, lesson)
         again = replace(round, source=None, students=frozenset(waiting))
         with tqdm(total=len(waiting), unit="student", mininterval=0.5) as bar:
             for result in round.results(again.submissions()):
                 record(round, result)
                 bar.write(line(result))
                 bar.update()
+    for note in penalise(round.course, lesson):
+        print(note)
     records = ledger.all(lesson)
     results = [records.results[s] for s, _ in submissions if s in records.results]
     print(summary(results, round.plan, graded_before=len(submissions) - len(waiting)))
