@@ -36,11 +36,11 @@ LENGTH = 8
 @functools.cache
 def shell() -> Any:
     """An IPython shell, so that magics, `display` and a last expression work as in a notebook."""
-    from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
-    HistoryManager.enabled = False
-    made = InteractiveShell.instance(colors="NoColor", cache_size=0)
+    config = Config({"HistoryManager": {"enabled": False}})
+    made = InteractiveShell.instance(config=config, colors="NoColor", cache_size=0)
     for name in ("showtraceback", "showsyntaxerror", "enable_gui"):
         setattr(made, name, lambda *args, **kwargs: None)
     return made
