@@ -27,6 +27,8 @@ from torch import Tensor
 MAX_BYTES = 64 * 2**20
 MAX_HEADER = 8 * 2**20
 MAX_DEPTH = 32
+# Integers can be chosen so that a dictionary of them takes time that grows with its square.
+MAX_ENTRIES = 10_000
 _LENGTH = 8
 # What a node of the tree, a tensor and a generator count against MAX_HEADER, so that neither a few
 # bytes nor one list put into another many times can ask for much memory.
@@ -42,7 +44,8 @@ def encode(value: object) -> bytes:
 
     Raises:
         WireError: the value, or something inside it, is of a kind that does not cross, is nested
-            deeper than 32 levels, or is larger than 64 MB (8 MB for what is not in a tensor).
+            deeper than 32 levels, is larger than 64 MB (8 MB for what is not in a tensor), or has
+            more than 10 000 entries in a dict.
 
     >>> decode(encode({"x": (1, 2.5, None)}))
     {'x': (1, 2.5, None)}
@@ -103,6 +106,10 @@ def _too_large() -> WireError:
     return WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
 
 
+def _too_many() -> WireError:
+    return WireError(f"a dict of more than {MAX_ENTRIES} entries")
+
+
 class _Budget:
     """Counts what the tree of a message takes, in bytes of header."""
 
@@ -156,6 +163,8 @@ class _Writer:
             self.budget.spend(_GENERATOR)
             return {"generator": value.initial_seed()}
         if isinstance(value, dict):
+            if dict.__len__(value) > MAX_ENTRIES:
+                raise _too_many()
             pairs = [
                 [self.node(key, depth + 1), self.node(entry, depth + 1)]
                 for key, entry in dict.items(value)
@@ -214,6 +223,8 @@ class _Reader:
 
     def _container(self, kind: str, content: list[Any], depth: int) -> Any:
         if kind == "dict":
+            if len(content) > MAX_ENTRIES:
+                raise _too_many()
             if not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
                 raise WireError("a dict whose entries are not pairs")
             pairs = [

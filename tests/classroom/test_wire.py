@@ -259,3 +259,15 @@ def test_mutated_and_truncated_messages_are_only_refused(value, data):
     only_refused(changed)
     length = int.from_bytes(whole[:8], "little") + len(changed) - len(whole)
     only_refused(max(0, length).to_bytes(8, "little") + changed[8:])
+
+
+def test_a_dict_that_would_take_long_to_build_is_refused():
+    colliding = {entry * (2**61 - 1): None for entry in range(200)}
+    assert decode(encode(colliding)) == colliding
+    with pytest.raises(WireError, match="more than 10000 entries"):
+        encode(dict.fromkeys(range(10_001)))
+    pairs = ",".join(f"[{entry},null]" for entry in range(10_001))
+    header = f'{{"dict":[{pairs}]}}'.encode()
+    empty = encode(None)[8 + len(b"null") :]
+    with pytest.raises(WireError, match="more than 10000 entries"):
+        decode(len(header).to_bytes(8, "little") + header + empty)
