@@ -8,13 +8,16 @@ import pytest
 from grokedu.cli import main
 
 
+COMMANDS = ("learn", "progress", "build", "grade", "export", "forget", "reproduce")
+
+
 def test_without_a_command_the_help_is_shown(capsys):
     assert main([]) == 2
     said = capsys.readouterr().out
-    assert all(name in said for name in ("learn", "progress", "build", "reproduce"))
+    assert all(name in said for name in COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["learn", "progress", "build", "reproduce"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
@@ -61,3 +64,16 @@ def test_the_package_needs_neither_jupyter_nor_nbgrader_nor_pyplot():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", [["grade", "00"], ["export", "00"], ["forget", "ada"]])
+def test_what_needs_a_course_says_where_to_run_it(command, tmp_path, capsys):
+    assert main([*command, "--root", str(tmp_path)]) == 1
+    assert "holds no nbgrader_config.py; wanted a course's folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many", "1000"])
+def test_a_number_of_jobs_that_is_none_is_refused(jobs, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["grade", "00", f"--jobs={jobs}"])
+    assert "wanted a number from 1 to 256" in capsys.readouterr().err
