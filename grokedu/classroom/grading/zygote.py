@@ -43,6 +43,8 @@ def main() -> None:
     if confined:
         confine.hide()
     places = [folder, Path("/dev/shm")] if confined else [folder]
+    for place in places:  # so that the first session finds what every other finds
+        _wipe(place, confined)
     control.sendall(READY)
     child = 0
     while True:
