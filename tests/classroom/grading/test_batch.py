@@ -1,0 +1,175 @@
+"""Batches: in whatever order and on whatever executor, everything is graded, once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grokedu.classroom.grading import batch
+from grokedu.classroom.grading.batch import grade_each, processes
+from grokedu.classroom.grading.plan import Plan, make_plan
+from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.classroom.grading.sandbox import SandboxError, SandboxLostError, why_not
+from grokedu.lessons import find
+
+ROOT = Path(__file__).resolve().parents[3]
+NAME = "00_start_here"
+RELEASE = ROOT / "course" / NAME / f"{NAME}.ipynb"
+IDS = [f"student-{number:02}" for number in range(8)]
+POISON = "student-03"
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return make_plan(NAME, find, RELEASE, 20260101)
+
+
+def submissions(taken: list[str] | None = None) -> Iterator[Submission]:
+    for student in IDS:
+        if taken is not None:
+            taken.append(student)
+        yield Submission(student, RELEASE.read_bytes())
+
+
+def sound(submission: Submission, plan: Plan) -> Result:
+    return Result(submission.student, plan.lesson, GRADED)
+
+
+def kills_its_worker(submission: Submission, plan: Plan) -> Result:
+    if submission.student == POISON:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sound(submission, plan)
+
+
+def kills_its_worker_once(submission: Submission, plan: Plan) -> Result:
+    mark = Path(os.environ["GROKEDU_TEST_MARK"])
+    if submission.student == POISON and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sound(submission, plan)
+
+
+def loses_its_sandbox(submission: Submission, plan: Plan) -> Result:
+    if submission.student == IDS[0]:
+        raise SandboxLostError("the sandbox is gone")
+    return sound(submission, plan)
+
+
+def has_no_sandbox(submission: Submission, plan: Plan) -> Result:
+    raise SandboxError("bubblewrap cannot start here")
+
+
+def raises(submission: Submission, plan: Plan) -> Result:
+    if submission.student == POISON:
+        raise RuntimeError("what nobody thought of\nat line 3")
+    return sound(submission, plan)
+
+
+def graded(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan, assess: Any, jobs: int = 2, make: Any = None
+) -> dict[str, Result]:
+    """The results of a batch whose submissions are assessed in this way; none is there twice."""
+    monkeypatch.setattr(batch, "assess", assess)
+    monkeypatch.setattr(batch, "warm_up", lambda plan: None)
+    found = list(grade_each(submissions(), plan, make or processes(plan), jobs))
+    assert sorted(result.student for _, result in found) == IDS
+    assert all(submission.student == result.student for submission, result in found)
+    return {result.student: result for _, result in found}
+
+
+def threads(jobs: int) -> Executor:
+    return ThreadPoolExecutor(jobs)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_everything_is_graded_once(monkeypatch: pytest.MonkeyPatch, plan: Plan, jobs: int) -> None:
+    results = graded(monkeypatch, plan, sound, jobs)
+    assert {result.status for result in results.values()} == {GRADED}
+
+
+def test_a_submission_that_kills_its_worker_is_for_a_person(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    results = graded(monkeypatch, plan, kills_its_worker)
+    assert results.pop(POISON).status == NEEDS_REVIEW
+    assert {result.status for result in results.values()} == {GRADED}
+
+
+def test_a_worker_killed_once_costs_nobody(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GROKEDU_TEST_MARK", str(tmp_path / "killed"))
+    results = graded(monkeypatch, plan, kills_its_worker_once)
+    assert (tmp_path / "killed").exists()
+    assert {result.status for result in results.values()} == {GRADED}
+
+
+def test_an_error_nobody_thought_of_is_for_a_person_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    results = graded(monkeypatch, plan, raises, make=threads)
+    poisoned = results.pop(POISON)
+    assert poisoned.status == NEEDS_REVIEW
+    assert poisoned.reasons == (
+        "grading it failed twice, so a person looks at it: what nobody thought of",
+    )
+    assert {result.status for result in results.values()} == {GRADED}
+
+
+def test_a_sandbox_lost_by_the_first_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    results = graded(monkeypatch, plan, loses_its_sandbox, 1, threads)
+    assert results.pop(IDS[0]).status == NEEDS_REVIEW
+    assert {result.status for result in results.values()} == {GRADED}
+
+
+def test_where_no_sandbox_can_be_made_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    monkeypatch.setattr(batch, "assess", has_no_sandbox)
+    with pytest.raises(SandboxError, match="cannot start here"):
+        list(grade_each(submissions(), plan, threads, 2))
+
+
+def test_submissions_are_read_as_they_are_needed(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    monkeypatch.setattr(batch, "assess", sound)
+    taken: list[str] = []
+    results = grade_each(submissions(taken), plan, threads, 1)
+    next(results)
+    assert len(taken) <= 3
+    assert len(list(results)) == len(IDS) - 1
+
+
+def test_an_executor_that_is_broken_from_the_start_grades_each_alone(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    class Broken(ThreadPoolExecutor):
+        def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+            raise BrokenProcessPool("a worker died")
+
+    results = graded(monkeypatch, plan, sound, 2, Broken)
+    assert {result.status for result in results.values()} == {NEEDS_REVIEW}
+
+
+@pytest.mark.attacks
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "a sandbox can be made")
+def test_processes_grade_as_one_does(plan: Plan) -> None:
+    found = {
+        submission.student: result
+        for submission, result in grade_each(submissions(), plan, processes(plan), 2)
+    }
+    assert sorted(found) == IDS
+    assert {result.status for result in found.values()} == {GRADED}
+    assert {result.exercises["weight_norm"]["outcome"] for result in found.values()} == {
+        "not attempted"
+    }
