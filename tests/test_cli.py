@@ -7,7 +7,6 @@ import pytest
 
 from grokedu.cli import main
 
-
 COMMANDS = ("learn", "progress", "build", "grade", "export", "forget", "reproduce")
 
 
