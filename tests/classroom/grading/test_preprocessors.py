@@ -58,7 +58,7 @@ def test_a_notebook_is_grafted_and_judged(steps, root):
 def test_without_a_sandbox_it_says_how_to_go_on(root, tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "why_not", lambda: "bubblewrap is not installed")
     step = JudgeOutside(release=str(root / "course"), seed_file=str(tmp_path / "seed"))
-    with pytest.raises(sandbox.SandboxError, match="bubblewrap is not installed.*sandbox = False"):
+    with pytest.raises(sandbox.SandboxError, match=r"bubblewrap is not installed.*sandbox = False"):
         step.grader(LESSON)
 
 
