@@ -13,19 +13,17 @@ import json
 import time
 from dataclasses import dataclass, replace
 
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from grokedu.classroom.cells import cell_id, comparable_source, grade_id, is_left_out
-from grokedu.classroom.grading.markdown import clean_markdown
+from grokedu.classroom.cells import grade_id, is_left_out
+from grokedu.classroom.grading.answers import belongs, grafted
 from grokedu.classroom.grading.plan import Plan
 from grokedu.classroom.grading.repair import repair
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.room import Room
 from grokedu.classroom.grading.run import OutOfTimeError, Run
 from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError
-from grokedu.classroom.grading.sanitise import clean_attachments, clean_outputs
-from grokedu.classroom.graft import Report, graft
 from grokedu.classroom.guard import Crash
 from grokedu.classroom.judge import unattempted
 from grokedu.classroom.notebook import parse_notebook
@@ -99,7 +97,7 @@ class Grader:
         return self._result(submission, notebook, NEEDS_REVIEW, (reason,), {}, submission.notes)
 
     def _graded(self, submission: Submission, old: NotebookNode, notes: tuple[str, ...]) -> Result:
-        if not _belongs(self.release, old):
+        if not belongs(self.release, old):
             raise ValueError(
                 f"this is another notebook: no cell of {self.plan.lesson} is in it; "
                 "hand in the notebook of this lesson"
@@ -207,13 +205,6 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
     return Judged(verdicts, flags)
 
 
-def grafted(release: NotebookNode, old: NotebookNode) -> tuple[NotebookNode, Report]:
-    """The release with a learner's answers, cells and outputs, rid of what a browser would run."""
-    notebook, report = graft(release, old, outputs=True)
-    _sanitise(notebook, {(cell.id, cell.source) for cell in release.cells})
-    return notebook, report
-
-
 def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) -> int:
     """The seed of one submission's cases: another one for every student and every change of code.
 
@@ -223,27 +214,6 @@ def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) ->
     parts = "\0".join((str(seed), lesson, exercise, student, code))
     digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:4], "little") >> 1
-
-
-def _belongs(release: NotebookNode, old: NotebookNode) -> bool:
-    """Whether any cell of code or any answer of the lesson can be seen in a notebook."""
-    for sign in (grade_id, cell_id, comparable_source):
-        marks = {sign(cell) for cell in release.cells if cell.cell_type == "code"} - {None}
-        if any(sign(cell) in marks for cell in old.cells):
-            return True
-    return False
-
-
-def _sanitise(notebook: NotebookNode, released: set[tuple[str, str]]) -> None:
-    """Clean all that is not of the course itself."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [from_dict(output) for output in clean_outputs(cell.outputs)]
-        elif (cell.id, cell.source) not in released:
-            cell.attachments = clean_attachments(cell.get("attachments"))
-            cell.source = clean_markdown(cell.source, cell.attachments)
-            if not cell.attachments:
-                del cell["attachments"]
 
 
 def _score(verdict: Verdict) -> NotebookNode:

@@ -80,7 +80,7 @@ class GraftAnswers(LessonStep):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """The release with the answers of ``nb``."""
-        from grokedu.classroom.grading.assess import grafted
+        from grokedu.classroom.grading.answers import grafted
 
         grader = self.grader(resources["nbgrader"]["assignment"])
         return grafted(grader.release, nb)[0], resources
