@@ -36,7 +36,8 @@ _SIGNALLING = {"fcntl": (8, 10, 15), "ioctl": (0x8901, 0x8902)}
 # None is needed: where one is missing, the C library does without it.
 _NEWER = range(451, 512)
 _CLONE_THREAD = 0x10000
-_ALLOW = 0x7FFF0000
+_ALLOW, _KILL_PROCESS = 0x7FFF0000, 0x80000000
+_OTHER_ARCHITECTURE = 2  # the attribute that says what becomes of its calls
 _NOT_EQUAL, _MASKED_EQUAL = 1, 7
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
@@ -113,6 +114,8 @@ def filter_system_calls() -> None:
     context = ctypes.c_void_p(seccomp.seccomp_init(ctypes.c_uint32(_ALLOW)))
     if not context:
         raise OSError("libseccomp could not make a filter")
+    # By default only the thread ends, and the judge waits for what is left of the process.
+    seccomp.seccomp_attr_set(context, _OTHER_ARCHITECTURE, ctypes.c_uint32(_KILL_PROCESS))
 
     def deny(call: str | int, error: int, *conditions: _Comparison) -> None:
         number = call
