@@ -273,7 +273,11 @@ ATTACKS = [
         student="ada\u202egnp.exe",
     ),
     raw(
-        "a-name-of-options", "an id that a command would read as an option", FULL, student="--force"
+        "a-name-of-options",
+        "an id that a command would read as an option",
+        FULL,
+        ALL,
+        student="--force",
     ),
     raw(
         "a-name-with-escapes",
@@ -285,6 +289,7 @@ ATTACKS = [
         "a-name-of-markup",
         "an id that is a script to whoever shows it in a page",
         FULL,
+        ALL,
         student="<script>alert(1)<",
     ),
     Attack(

@@ -22,12 +22,10 @@ for name in ("gradebook.db", "seed", "ledger/ada.json", "home/.netrc", "source/n
         path = pathlib.Path("@WORLD@", name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"2.0")
-        print("ESC" + "APED", path)
     except OSError:
         pass
 try:
     sqlite3.connect("@WORLD@/gradebook.db").execute("update grade set auto_score = 2.0")
-    print("ESC" + "APED")
 except sqlite3.Error:
     pass
 

@@ -45,7 +45,7 @@ def weight_norm(weights):
 # a list where the judge waits for what became of the cell
 session.sendall(frame(b"[1, 2, 3]"))
 
-# %% deep-for-a-cell: cell by a right answer
+# %% deep-for-a-cell: cell by a wrong answer
 # lists in lists where the judge waits for what a cell printed
 depth = 900
 text = "[" * depth + "]" * depth

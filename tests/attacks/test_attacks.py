@@ -18,6 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from grokedu.classroom.grading.assess import case_seed
+from grokedu.classroom.grading.naming import stand_in
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result
 from grokedu.classroom.grading.sandbox import why_not
 from grokedu.lessons import find as find_lesson
@@ -111,7 +112,7 @@ def hand_in(attacks: list[Attack], world: Path) -> dict[str, Attack]:
         for place, attack in enumerate(of_lesson):
             student = attack.student or f"{place:03}-{attack.name}"
             attack.hand_in(submitted, student, world)
-            named[f"{lesson}/{student}"] = attack
+            named[f"{lesson}/{stand_in(student)}"] = attack
             if place % 10 == 0:
                 lay(submitted, f"{place:03}-a-{HONEST}", honest(lesson, place // 10), lesson)
         lay(submitted, f"zzz-{HONEST}", honest(lesson, 0), lesson)

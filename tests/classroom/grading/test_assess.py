@@ -24,6 +24,11 @@ NAME = "01_grokking"
 RELEASE = ROOT / "course" / NAME / f"{NAME}.ipynb"
 KEY = ROOT / "solutions" / NAME / f"{NAME}.ipynb"
 SEED = 20260101
+FORWARD = """\
+def forward(params, pairs):
+    hidden = params["A"][..., pairs[:, 0], :] + params["B"][..., pairs[:, 1], :]
+    return hidden.square() @ params["W"]
+"""
 starts = [
     pytest.mark.attacks,
     pytest.mark.skipif(bool(why_not()), reason=why_not() or "a sandbox can be made"),
@@ -178,8 +183,8 @@ def train_test_split(n, fraction, generator):
     return order[:size], order[size:]
 """
         assert lost(grader.grade(handed_in({"train_test_split": split}, own))) == {}
-        wrong = lost(grader.grade(handed_in({"train_test_split": split})))
-        assert wrong == {"train_test_split": "partly"} or "train_test_split" in wrong
+        without = grader.grade(handed_in({"train_test_split": split}))
+        assert lost(without) == {"train_test_split": "crashed"}
 
 
 class TestTheNotebook(Judged):
@@ -189,9 +194,13 @@ class TestTheNotebook(Judged):
                 if "from grokedu.lessons import" in cell.source:
                     cell.source += "\nmine = 3"
 
-        uses = "assert mine == 3\nfrom grokedu.models.two_layer import forward"
-        result = grader.grade(handed_in({"forward": uses}, change=change))
-        assert lost(result) == {}
+        answers = {"forward": f"assert mine == 3\n{FORWARD}"}
+        assert lost(grader.grade(handed_in(answers, change=change))) == {}
+        assert lost(grader.grade(handed_in(answers))) == {"forward": "crashed"}
+
+    def test_a_reference_imported_is_the_reference_all_the_same(self, grader: Grader) -> None:
+        imports = {"forward": "from grokedu.models.two_layer import forward"}
+        assert lost(grader.grade(handed_in(imports))) == {"forward": "reference taken"}
 
     def test_what_cells_print_and_raise_is_kept(self, grader: Grader) -> None:
         result = grader.grade(handed_in(own="print('looked')\n1 / 0"))
