@@ -12,6 +12,7 @@ from grokedu.classroom.cells import content_id
 from grokedu.classroom.graft import LEFT_OVER, graft
 from tests.classroom.notebooks import (
     answer,
+    cell,
     check,
     notebook,
     own,
@@ -70,6 +71,45 @@ def test_the_course_wins_over_changed_cells_of_its_own():
     assert by_id(made)["double-check"] == "check.double(double)"
     assert made.cells[3].metadata.nbgrader.points == 2
     assert report.set_back == ["double-check"]
+
+
+def experiment(source: str = "steps = 100") -> NotebookNode:
+    return cell("code", source, content_id("code", source))
+
+
+def test_a_changed_code_cell_of_the_course_stands_as_released_with_the_change_below_it():
+    release, old = small_lesson(), learners_copy()
+    release.cells.insert(0, experiment())
+    old.cells.insert(0, experiment())
+    old.cells[0].source = "import math\nsteps = 10"
+    made, report = graft(release, old)
+    assert [each.source for each in made.cells[:2]] == ["steps = 100", "import math\nsteps = 10"]
+    assert made.cells[1].id != made.cells[0].id
+    assert (report.set_back, report.own_cells) == (["steps = 100"], 3)
+    assert graft(release, made)[0] == made
+
+
+def test_an_unchanged_cell_of_an_earlier_release_is_not_taken_for_a_change():
+    release, old = small_lesson(), learners_copy()
+    release.cells.insert(0, experiment("steps = 200"))
+    old.cells.insert(0, experiment("steps = 100"))
+    assert "steps = 100" not in by_id(graft(release, old)[0]).values()
+
+
+def test_outputs_come_along_only_if_asked():
+    release, old = small_lesson(), learners_copy()
+    release.cells.insert(0, experiment())
+    old.cells.insert(0, experiment())
+    shown = {"output_type": "stream", "name": "stdout", "text": "seen"}
+    for each in old.cells:
+        if each.cell_type == "code":
+            each.outputs = [shown]
+    with_outputs, _ = graft(release, old, outputs=True)
+    found = {each.id: each.outputs for each in with_outputs.cells if each.cell_type == "code"}
+    assert found[release.cells[0].id] == found["double"] == found["aaaa"] == [shown]
+    assert found["halve"] == [shown]
+    without, _ = graft(release, old)
+    assert not any(each.outputs for each in without.cells if each.cell_type == "code")
 
 
 def test_deleted_cells_come_back():
