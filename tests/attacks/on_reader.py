@@ -19,7 +19,7 @@ IMAGE = '<img src="x" onerror="alert(1)">'
 VECTOR = f'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)">{SCRIPT}</svg>'
 RUNS = re.compile(
     r"<\s*(?:script|iframe|object|embed|base|form|meta|link|svg|math|video|audio|style)\b"
-    r"|<[^>]*\son\w+\s*=|<[^>]*=\s*[\"']?\s*(?:javascript|vbscript|data:text)",
+    r"|<[^>]*\son\w+\s*=|<[^>]*=\s*[\"']?\s*(?:javascript:|vbscript:|data:text)",
     re.IGNORECASE,
 )
 # Two letters that turn the direction of writing, and one that takes no room.

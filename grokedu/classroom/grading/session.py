@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grokedu.classroom import wire
@@ -65,12 +65,12 @@ class Session:
             told = self._ask(learner.CELL + message, seconds, dict)
         except SessionEndedError as error:
             return Ran("timed out" if isinstance(error, SessionHungError) else "ended")
-        crash = read_crash(told["crash"]) if isinstance(told.get("crash"), dict) else None
+        crash = _whole(read_crash(told["crash"])) if isinstance(told.get("crash"), dict) else None
         status, printed = told.get("status"), told.get("printed")
         return Ran(
             status if status in ("ran", "raised", "timed out") else "ended",
             crash,
-            printed[:KEPT_OUTPUT] if isinstance(printed, str) else "",
+            _letters(printed[:KEPT_OUTPUT]) if isinstance(printed, str) else "",
         )
 
     def call(self, request: Request) -> Reply:
@@ -83,7 +83,13 @@ class Session:
             return Reply("timed out")
         except SessionEndedError:
             return Reply("ended")
-        return read_reply(reply)
+        read = read_reply(reply)
+        return replace(
+            read,
+            printed=_letters(read.printed),
+            reason=_letters(read.reason),
+            crash=_whole(read.crash) if read.crash else None,
+        )
 
     def calls_reference(self, request: Request, id: str) -> bool:
         """Whether an answer calls the reference of an exercise, as far as it admits it."""
@@ -143,3 +149,18 @@ class Session:
                 raise SessionEndedError("it hung up")
             parts += part
         return bytes(parts)
+
+
+def _letters(text: str) -> str:
+    """A text with nothing in it that a file could not hold: JSON lets halves of letters through."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _whole(crash: Crash) -> Crash:
+    return Crash(
+        _letters(crash.type),
+        _letters(crash.message),
+        _letters(crash.function),
+        crash.line,
+        _letters(crash.text),
+    )

@@ -135,3 +135,19 @@ def test_a_reply_to_a_call_that_is_no_message_is_no_data(session: Session) -> No
     source = f"{LINE}def double(x):\n    session.sendall(frame(b'x' * 100))"
     session.run(source, 5.0)
     assert session.call(CALL).status == "not data"
+
+
+def test_halves_of_letters_are_replaced(session: Session) -> None:
+    forged = b'{"status": "raised", "printed": "\\ud800", "crash": {"message": "a\\udfff"}}'
+    ran = session.run(f"{LINE}session.sendall(frame({forged!r}))", 5.0)
+    assert ran.printed == "?"
+    assert ran.crash is not None
+    assert ran.crash.message == "a?"
+
+
+def test_halves_of_letters_are_replaced_in_what_a_call_prints(session: Session) -> None:
+    session.run("def double(x):\n    print('\\ud800')\n    raise ValueError('\\udfff')", 5.0)
+    reply = session.call(CALL)
+    assert reply.printed.strip() == "?"
+    assert reply.crash is not None
+    assert reply.crash.message == "?"
