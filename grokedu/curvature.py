@@ -1,0 +1,267 @@
+"""Curvature of a loss without its Hessian: the trace by Hutchinson, the top eigenvalue by Lanczos.
+
+Both need only products of the Hessian with a vector, taken by differentiating twice. The loss is a
+function of the weights, and the weights are any ``nn.Module`` or a dictionary of tensors::
+
+    top_eigenvalue(lambda net: cross_entropy(net(x), y), net, generator=generator)
+    top_eigenvalue(lambda w: cross_entropy(model.apply(w, x), y), params, generator=generator)
+
+With ``run_axis=True`` the first axis of every tensor counts S runs, the loss returns (S,) numbers,
+each of which depends on its own run alone, and the generators are S: every run gets the numbers it
+would get alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Weights = Mapping[str, Tensor] | nn.Module
+Generators = torch.Generator | Sequence[torch.Generator]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """An estimate of a trace.
+
+    Attributes:
+        value: the estimate, a scalar tensor or (S,).
+        standard_error: of the value, from the spread of the samples.
+    """
+
+    value: Tensor
+    standard_error: Tensor
+
+
+@dataclass(frozen=True)
+class Eigenvalue:
+    """An estimate of the largest eigenvalue.
+
+    Attributes:
+        value: the Ritz value, a scalar tensor or (S,); never above the true one but by rounding.
+        residual: the norm of Hv - value v for the unit vector v. The Hessian has an eigenvalue
+            within it of the value.
+        products: how many products with the Hessian it took.
+    """
+
+    value: Tensor
+    residual: Tensor
+    products: int
+
+
+class HessianProduct:
+    """The product of a loss's Hessian with vectors; vectors are flat, of shape (S, d).
+
+    The first derivative is taken once, and its graph is kept as long as this object lives.
+
+    Args:
+        loss: from the weights, as they were given, to a scalar, or to (S,) with a run axis.
+        weights: a module, whose parameters that require a gradient are meant, or a dictionary.
+        run_axis: whether the first axis of every tensor counts runs.
+
+    Raises:
+        ValueError: if there are no weights, they disagree on device, dtype or runs, or the loss has
+            another shape.
+
+    >>> loss = lambda w: 1.5 * w["x"].square().sum() + w["x"][0] * w["x"][1]
+    >>> product = HessianProduct(loss, {"x": torch.zeros(2)})
+    >>> product(torch.tensor([[1.0, 0.0]])).tolist()  # the first column of [[3, 1], [1, 3]]
+    [[3.0, 1.0]]
+    """
+
+    def __init__(
+        self, loss: Callable[[Any], Tensor], weights: Weights, *, run_axis: bool = False
+    ) -> None:
+        named: dict[str, Tensor] = {}
+        if isinstance(weights, nn.Module):
+            named.update((k, v) for k, v in weights.named_parameters() if v.requires_grad)
+        else:
+            named.update((k, v.detach().clone().requires_grad_()) for k, v in weights.items())
+        argument = weights if isinstance(weights, nn.Module) else named
+        if not named:
+            raise ValueError(
+                "no weights that require a gradient were given; wanted a module with some, or a "
+                "dictionary such as {'W': tensor}"
+            )
+        self.leaves = [*named.values()]
+        first = self.leaves[0]
+        for name, leaf in named.items():
+            if leaf.device != first.device or leaf.dtype != first.dtype:
+                raise ValueError(
+                    f"the weights {name!r} are {leaf.dtype} on {leaf.device} and others "
+                    f"{first.dtype} on {first.device}; wanted one dtype on one device"
+                )
+            if run_axis and leaf.shape[:1] != first.shape[:1]:
+                raise ValueError(
+                    f"the weights {name!r} have shape {tuple(leaf.shape)} beside "
+                    f"{tuple(first.shape)}; with a run axis the first must be the same"
+                )
+        self.runs = first.shape[0] if run_axis else 1
+        self.size = sum(leaf.numel() for leaf in self.leaves) // self.runs
+        self.like = first.detach()
+        with torch.enable_grad():
+            value = loss(argument)
+            wanted = (self.runs,) if run_axis else ()
+            if value.shape != wanted:
+                raise ValueError(f"the loss has shape {tuple(value.shape)}; wanted {wanted}")
+            self.gradients = torch.autograd.grad(
+                value.sum(), self.leaves, create_graph=True, materialize_grads=True
+            )
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """(S, d) from (S, d)."""
+        parts = vector.split([leaf.numel() // self.runs for leaf in self.leaves], dim=1)
+        # A gradient that does not depend on the weights, as of a linear loss, has no graph.
+        curved = [i for i, gradient in enumerate(self.gradients) if gradient.requires_grad]
+        if not curved:
+            return torch.zeros_like(vector)
+        products = torch.autograd.grad(
+            [self.gradients[i] for i in curved],
+            self.leaves,
+            [parts[i].reshape(self.leaves[i].shape) for i in curved],
+            retain_graph=True,
+            materialize_grads=True,
+        )
+        return torch.cat([one.reshape(self.runs, -1) for one in products], dim=1)
+
+
+def hessian_trace(
+    loss: Callable[[Any], Tensor],
+    weights: Weights,
+    *,
+    generator: Generators,
+    samples: int = 100,
+    run_axis: bool = False,
+) -> Trace:
+    """The trace of the Hessian by Hutchinson's estimator.
+
+    With entries of v drawn from {-1, 1}, ``E[v H v] = tr H``; the variance of one sample is twice
+    the sum of the squares of the off-diagonal entries, so that a diagonal Hessian has none.
+
+    Args:
+        loss, weights, run_axis: as for :class:`HessianProduct`.
+        generator: where v is drawn from; a sequence of S with a run axis.
+        samples: how many v, at least 2.
+
+    Raises:
+        ValueError: for fewer samples, and as :class:`HessianProduct` does.
+
+    Source: Hutchinson 1990 (doi 10.1080/03610919008812866).
+
+    >>> loss = lambda w: (w["x"].square() * torch.tensor([1.0, 2.0, 3.0])).sum()
+    >>> found = hessian_trace(loss, {"x": torch.ones(3)}, generator=torch.Generator(), samples=2)
+    >>> found.value.item(), found.standard_error.item()  # diagonal, 2 + 4 + 6: no noise
+    (12.0, 0.0)
+    """
+    if samples < 2:
+        raise ValueError(f"samples is {samples}; a standard error needs at least 2, such as 100")
+    product = HessianProduct(loss, weights, run_axis=run_axis)
+    streams = _streams(generator, product.runs)
+    drawn = []
+    for _ in range(samples):
+        signs = torch.stack(
+            [torch.randint(2, (product.size,), generator=one, device=one.device) for one in streams]
+        )
+        probe = signs.mul_(2).sub_(1).to(product.like)
+        drawn.append((probe * product(probe)).sum(dim=1))
+    table = torch.stack(drawn)
+    value, error = table.mean(dim=0), table.std(dim=0) / samples**0.5
+    return Trace(value, error) if run_axis else Trace(value[0], error[0])
+
+
+def top_eigenvalue(
+    loss: Callable[[Any], Tensor],
+    weights: Weights,
+    *,
+    generator: Generators,
+    products: int = 100,
+    tolerance: float = 1e-4,
+    run_axis: bool = False,
+) -> Eigenvalue:
+    """The largest eigenvalue of the Hessian, the sharpness, by Lanczos' method.
+
+    The largest algebraically: at a saddle one below zero may be larger in size. The vectors are
+    kept and orthogonalised anew at each step, so that memory is ``products`` times the weights.
+
+    Args:
+        loss, weights, run_axis: as for :class:`HessianProduct`.
+        generator: where the start is drawn from; a sequence of S with a run axis.
+        products: at most so many products with the Hessian; of d weights d are enough.
+        tolerance: stop when the residual is at most this times the size of the value, in all runs.
+
+    Raises:
+        ValueError: if products < 1, and as :class:`HessianProduct` does.
+
+    Source: Lanczos 1950; Golub and Van Loan, Matrix Computations, chapter 10.
+
+    >>> loss = lambda w: 1.5 * w["x"].square().sum() + w["x"][0] * w["x"][1]
+    >>> found = top_eigenvalue(loss, {"x": torch.zeros(2)}, generator=torch.Generator())
+    >>> round(found.value.item(), 5), found.products  # [[3, 1], [1, 3]] has eigenvalues 2 and 4
+    (4.0, 2)
+    """
+    if products < 1:
+        raise ValueError(f"products is {products}; wanted at least 1, for example 100")
+    product = HessianProduct(loss, weights, run_axis=run_axis)
+    streams = _streams(generator, product.runs)
+    limit = min(products, product.size)
+    basis = torch.empty(product.runs, 0, product.size).to(product.like)
+    diagonal, beside = [], [product.like.new_zeros(product.runs)]
+    vector = _unit_outside(basis, streams)
+    value = residual = product.like.new_zeros(product.runs)
+    for count in range(1, limit + 1):
+        basis = torch.cat([basis, vector.unsqueeze(1)], dim=1)
+        image = product(vector)
+        diagonal.append((vector * image).sum(dim=1))
+        rest = _outside(image, basis)
+        length = rest.norm(dim=1)
+        value, weight = _largest_ritz(diagonal, beside[1:])
+        residual = length * weight
+        if count == limit or bool((residual <= tolerance * value.abs()).all()):
+            break
+        # The start lies in a space that H maps to itself: go on from a new vector, uncoupled.
+        closed = length <= 8 * torch.finfo(length.dtype).eps * image.norm(dim=1)
+        vector = rest / length.unsqueeze(1)
+        if closed.any():
+            vector = torch.where(closed.unsqueeze(1), _unit_outside(basis, streams), vector)
+            length = length.masked_fill(closed, 0)
+        beside.append(length)
+    if not run_axis:
+        value, residual = value[0], residual[0]
+    return Eigenvalue(value, residual, count)
+
+
+def _largest_ritz(diagonal: list[Tensor], beside: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The largest eigenvalue of the tridiagonal matrix, and its vector's last entry in size."""
+    matrix = torch.diag_embed(torch.stack(diagonal, dim=1))
+    if beside:
+        off = torch.stack(beside, dim=1)
+        matrix = matrix + torch.diag_embed(off, offset=1) + torch.diag_embed(off, offset=-1)
+    values, vectors = torch.linalg.eigh(matrix)
+    return values[:, -1], vectors[:, -1, -1].abs()
+
+
+def _outside(vector: Tensor, basis: Tensor) -> Tensor:
+    """(S, d) less its part in the basis (S, k, d); twice, as once leaves rounding behind."""
+    for _ in range(2):
+        vector = vector - (basis.mT @ (basis @ vector.unsqueeze(-1))).squeeze(-1)
+    return vector
+
+
+def _unit_outside(basis: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
+    drawn = [
+        torch.randn(basis.shape[-1], generator=one, device=one.device, dtype=torch.float64)
+        for one in streams
+    ]
+    vector = _outside(torch.stack(drawn).to(basis), basis)
+    return vector / vector.norm(dim=1, keepdim=True)
+
+
+def _streams(generator: Generators, runs: int) -> list[torch.Generator]:
+    streams = [generator] if isinstance(generator, torch.Generator) else [*generator]
+    if len(streams) != runs:
+        raise ValueError(f"got {len(streams)} generators for {runs} runs; wanted one for each")
+    return streams
