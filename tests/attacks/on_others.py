@@ -32,7 +32,7 @@ except sqlite3.Error:
 # %% removes-what-is-outside: cell by a wrong answer
 # everything that can be removed, from the root on
 import os, shutil
-for top in ("@WORLD@", os.path.expanduser("~"), "/usr/lib", "/work", "/home", "/root"):
+for top in ("@WORLD@", os.path.expanduser("~"), "/usr/lib", "/srv", "/home", "/root"):
     shutil.rmtree(top, ignore_errors=True)
 
 # %% reads-the-environment: cell by a wrong answer, quick
@@ -154,7 +154,7 @@ os.chmod("/tmp/locked", 0)
 os.chmod("/dev/shm", 0)
 os.chmod("/tmp", 0)
 
-# %% leaves-a-deep-folder: cell by a right answer, quick
+# %% leaves-a-deep-folder: cell by a right answer
 # folders in folders, deeper than any walk of them can go
 import os
 for _ in range(3000):

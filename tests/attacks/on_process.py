@@ -83,7 +83,7 @@ while True:
 import re
 re.match(r'(a+)+$', 'a' * 60 + 'b')
 
-# %% stop-itself: answer, quick
+# %% stop-itself: answer
 # SIGSTOP, to be neither alive nor dead
 import os, signal
 def weight_norm(weights):
@@ -216,7 +216,7 @@ import os
 for number in range(10**7):
     os.close(os.open(f'/tmp/{number}', os.O_CREAT))
 
-# %% print-without-end: cell by a right answer, quick
+# %% print-without-end: cell by a right answer
 # a hundred megabytes of prints
 for _ in range(100):
     print('x' * 2**20)

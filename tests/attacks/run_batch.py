@@ -35,8 +35,8 @@ def main(folder: Path) -> None:
             plan = short_plan(lesson)
             submissions = list(intake.read(folder / "submitted" / lesson, lesson))
             honest = [each for each in submissions if HONEST in each.student]
-            for how, few in (("alone", honest), ("together", submissions)):
-                for result in graded(few, plan):
+            for how, few, jobs in (("alone", honest, 1), ("together", submissions, JOBS)):
+                for result in graded(few, plan, jobs):
                     stream.write(json.dumps([how, result.record(), result.notebook]) + "\n")
                     stream.flush()
     (folder / "graded").touch()
@@ -54,9 +54,9 @@ def short_plan(lesson: str) -> Plan:
     return replace(plan, cell_seconds=2.0, check_seconds=8.0, student_seconds=30.0)
 
 
-def graded(submissions: Iterable[Submission], plan: Plan) -> Iterable[Result]:
+def graded(submissions: Iterable[Submission], plan: Plan, jobs: int) -> Iterable[Result]:
     """The results, as they come."""
-    for _, result in batch.grade_each(submissions, plan, batch.processes(plan), JOBS):
+    for _, result in batch.grade_each(submissions, plan, batch.processes(plan), jobs):
         yield result
 
 
