@@ -12,7 +12,6 @@ from grokedu.classroom.cells import content_id
 from grokedu.classroom.graft import LEFT_OVER, graft
 from tests.classroom.notebooks import (
     answer,
-    cell,
     check,
     notebook,
     own,
@@ -20,6 +19,9 @@ from tests.classroom.notebooks import (
     prose,
     reflect,
     small_lesson,
+)
+from tests.classroom.notebooks import (
+    cell as code_cell,
 )
 
 DOUBLE = "def double(x):\n    return 2 * x"
@@ -74,7 +76,7 @@ def test_the_course_wins_over_changed_cells_of_its_own():
 
 
 def experiment(source: str = "steps = 100") -> NotebookNode:
-    return cell("code", source, content_id("code", source))
+    return code_cell("code", source, content_id("code", source))
 
 
 def test_a_changed_code_cell_of_the_course_stands_as_released_with_the_change_below_it():
