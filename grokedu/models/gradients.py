@@ -1,11 +1,11 @@
 """The gradient of the two-layer network's training loss in closed form, for many runs at once.
 
-Every pair is written as a row x of a matrix X with a one at a and a one at p + b, so that the
-hidden layer before its activation is ``h = X @ [A; B]``. With G the derivative of the loss by the
-logits (for the cross-entropy ``(softmax - one_hot) / n``, for the squared error
-``2 * (logits - one_hot) / (n * p)``)::
+The embeddings of a run (and the bias before the activation) are the rows of one table T; an example
+adds up two (or three) of them, ``h = X @ T`` with a matrix X of zeros and ones. With G the
+derivative of the loss by the logits (for the cross-entropy ``(softmax - one_hot) / n``, for the
+squared error ``2 * (logits - one_hot) / (n * p)``)::
 
-    dW = act(h).T @ G,      d[A; B] = X.T @ (act'(h) * (G @ W.T))
+    dW = act(h).T @ G,    dc = G.sum(0),    dT = X.T @ (act'(h) * (G @ W.T))
 
 The entry of G at the label is minus the sum of the others, and is computed so. As ``softmax - 1``
 it would round to 0 in float32 as soon as the loss is below 1e-7, long before the others do: the
@@ -13,8 +13,10 @@ logits then only grow, which has been called softmax collapse (Prieto et al. 202
 2501.04697), and runs with little weight decay never generalise. Computed as the sum, float32
 follows float64.
 
-Batched matrix products with X beat gathering and scattering rows on CPUs, and the buffers are kept
-between steps because page faults of fresh large tensors would halve the throughput.
+What makes it fast on CPUs: X and its transpose are never formed, both products are sums of rows
+(``embedding_bag``); classes come before examples, so that sums over classes run along contiguous
+memory; and large buffers are kept between steps, because page faults of fresh ones would halve the
+throughput.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import math
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grokedu.models.two_layer import ACTIVATIONS, TwoLayer
@@ -40,6 +43,9 @@ class ExactGradient:
         weights: (S, n), the weight of each example in its run's loss: 1/n for a plain mean, 0 for
             a row that only pads.
         loss: "cross_entropy" or "mse" (one-hot targets, mean over classes).
+
+    Raises:
+        ValueError: for an unknown loss.
 
     >>> model = TwoLayer(3, 4)
     >>> params = model.init([torch.Generator().manual_seed(0)], torch.float64)
@@ -59,39 +65,83 @@ class ExactGradient:
     ) -> None:
         if loss not in LOSSES:
             raise ValueError(f"loss is {loss!r}; wanted one of {', '.join(LOSSES)}")
-        self.model, self.loss, self.weights = model, loss, weights.unsqueeze(-1)
-        columns = pairs + torch.tensor([0, model.p], device=pairs.device)
-        design = weights.new_zeros(*labels.shape, 2 * model.p)
-        self.design = design.scatter_(-1, columns, 1.0)
-        self.labels = labels.unsqueeze(-1)
-        self.minus_one = weights.new_full(self.labels.shape, -1.0)
-        self.hidden = weights.new_empty(*labels.shape, model.width)
-        self.active, self.back = torch.empty_like(self.hidden), torch.empty_like(self.hidden)
-        self.logits = weights.new_empty(*labels.shape, model.p)
+        self.model, self.loss = model, loss
+        (runs, n), p, width = labels.shape, model.p, model.width
+        self._rows_of_the_table(pairs)
+        label = labels.unsqueeze(1)
+        self.one_hot = weights.new_zeros(runs, p, n).scatter_(1, label, 1.0)
+        if loss == "cross_entropy":
+            self.scale = weights.unsqueeze(1) * (1 - self.one_hot)
+        else:
+            self.scale = weights.unsqueeze(1) * (2 / p)
+        self.active = weights.new_empty(runs, n, width)
+        self.back = torch.empty_like(self.active)
+        self.logits = torch.empty_like(self.one_hot)
 
     def __call__(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The gradients of params with a leading axis of S runs, by name."""
-        tables, readout = torch.cat([params["A"], params["B"]], dim=1), params["W"]
-        hidden = torch.bmm(self.design, tables, out=self.hidden)
+        hidden = self._hidden(params)
+        active = self._activate(hidden)  # (S, n, N)
+        readout = params["W"].mT.contiguous()  # (S, p, N)
+        error = self._error(torch.bmm(readout, active.mT, out=self.logits), params)  # (S, p, n)
+        grads = {"W": torch.bmm(error, active).mT}
+        if self.model.biases:
+            grads["c"] = error.sum(dim=2)
+        if self.model.activation == "square":  # its slope is 2h; the 2 is cheapest here
+            readout.mul_(2)
+        back = torch.bmm(error.mT, readout, out=self.back).mul_(self._slope(hidden))
+        flat = F.embedding_bag(self.examples, back.flatten(0, 1), self.starts, mode="sum")
+        table = flat.view(len(back), -1, self.model.width)
+        p = self.model.p
+        grads["A"] = table[:, :p]
+        if not self.model.tied:
+            grads["B"] = table[:, p : 2 * p]
+        if self.model.biases:
+            grads["b"] = table[:, -1]
+        return {name: grads[name] for name in params}
+
+    def _rows_of_the_table(self, pairs: Tensor) -> None:
+        """Which rows each example adds up, and which examples each row is in, over all runs."""
+        runs, n, _ = pairs.shape
+        p, tied, biases = self.model.p, self.model.tied, self.model.biases
+        rows = pairs if tied else pairs + torch.tensor([0, p], device=pairs.device)
+        size = (p if tied else 2 * p) + int(biases)
+        if biases:
+            rows = torch.cat([rows, torch.full_like(rows[..., :1], size - 1)], dim=-1)
+        rows = rows + size * torch.arange(runs, device=pairs.device).view(-1, 1, 1)
+        self.rows = rows.flatten(0, 1)  # (S n, 2 or 3)
+        in_order = rows.flatten()
+        self.examples = torch.argsort(in_order, stable=True) // rows.shape[-1]
+        counts = torch.bincount(in_order, minlength=runs * size)
+        self.starts = counts.cumsum(0) - counts
+
+    def _hidden(self, params: Mapping[str, Tensor]) -> Tensor:
+        names = ("A",) if self.model.tied else ("A", "B")
+        parts = [params[name] for name in names]
+        if self.model.biases:
+            parts.append(params["b"].unsqueeze(1))
+        table = torch.cat(parts, dim=1).flatten(0, 1)
+        return F.embedding_bag(self.rows, table, mode="sum").view(self.active.shape)
+
+    def _activate(self, hidden: Tensor) -> Tensor:
         if self.model.activation == "square":
-            active = torch.mul(hidden, hidden, out=self.active)
-        else:
-            active = ACTIVATIONS[self.model.activation](hidden)
-        logits = torch.bmm(active, readout, out=self.logits)
-        if self.loss == "cross_entropy":
-            error = torch.softmax(logits, dim=-1).scatter_(-1, self.labels, 0.0)
-            error.scatter_(-1, self.labels, -error.sum(dim=-1, keepdim=True)).mul_(self.weights)
-        else:
-            error = logits.scatter_add_(-1, self.labels, self.minus_one)
-            error.mul_(self.weights * (2 / self.model.p))
-        back = torch.bmm(error, readout.mT, out=self.back).mul_(self._slope(hidden))
-        first, second = (self.design.mT @ back).split(self.model.p, dim=1)
-        return {"A": first, "B": second, "W": active.mT @ error}
+            return torch.mul(hidden, hidden, out=self.active)
+        return ACTIVATIONS[self.model.activation](hidden)
 
     def _slope(self, hidden: Tensor) -> Tensor:
         if self.model.activation == "square":
-            return hidden.mul_(2)
+            return hidden
         if self.model.activation == "relu":
             return (hidden > 0).to(hidden.dtype)
         bell = torch.exp(-0.5 * hidden.square()) / math.sqrt(2 * math.pi)
         return 0.5 * (1 + torch.erf(hidden / math.sqrt(2))) + hidden * bell
+
+    def _error(self, logits: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+        """The derivative of the loss by the logits, in their place."""
+        if self.model.biases:
+            logits.add_(params["c"].unsqueeze(-1))
+        if self.loss == "mse":
+            return logits.sub_(self.one_hot).mul_(self.scale)
+        odds = logits.sub_(logits.amax(dim=1, keepdim=True)).exp_()
+        error = odds.div_(odds.sum(dim=1, keepdim=True)).mul_(self.scale)  # 0 at the label
+        return error.addcmul_(self.one_hot, error.sum(dim=1, keepdim=True), value=-1)

@@ -1,8 +1,9 @@
-"""A two-layer network on pairs of residues: ``logits = act(A[a] + B[b]) @ W``, without biases.
+"""A two-layer network on pairs of residues: ``logits = act(A[a] + B[b] + b) @ W + c``.
 
 Gromov 2023 (arXiv 2301.02679) showed that with ``act(z) = z**2`` it can add modulo p exactly.
-Parameters are a dictionary {"A": (..., p, N), "B": (..., p, N), "W": (..., N, p)}; a leading axis,
-where there is one, counts independent runs.
+Parameters are a dictionary {"A": (..., p, N), "B": (..., p, N), "W": (..., N, p)}, with biases also
+{"b": (..., N), "c": (..., p)}; with tied embeddings there is no "B" and A serves both residues. A
+leading axis, where there is one, counts independent runs.
 """
 
 from __future__ import annotations
@@ -50,13 +51,15 @@ def forward(params: Mapping[str, Tensor], pairs: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TwoLayer:
-    """The architecture: modulus, width, activation and initial scale.
+    """The architecture: modulus, width, activation, initial scale, biases and embeddings.
 
     Attributes:
         p: the modulus: residues in, classes out.
         width: the number N of hidden neurons.
         activation: "square", "relu" or "gelu".
         init_scale: every initial weight is multiplied by it.
+        biases: whether there is a bias "b" before the activation and "c" on the logits.
+        tied: whether both residues are looked up in the same table "A".
 
     Raises:
         ValueError: for p < 2, a width < 1, an unknown activation or a scale that is not positive.
@@ -65,12 +68,16 @@ class TwoLayer:
     >>> params = model.init([torch.Generator().manual_seed(seed) for seed in range(3)])
     >>> params["A"].shape, model.apply(params, torch.tensor([[1, 2]])).shape
     (torch.Size([3, 5, 8]), torch.Size([3, 1, 5]))
+    >>> TwoLayer(5, 8, biases=True, tied=True).shapes()
+    {'A': (5, 8), 'W': (8, 5), 'b': (8,), 'c': (5,)}
     """
 
     p: int
     width: int
     activation: str = "square"
     init_scale: float = 1.0
+    biases: bool = False
+    tied: bool = False
 
     def __post_init__(self) -> None:
         if self.p < 2 or self.width < 1:
@@ -82,38 +89,47 @@ class TwoLayer:
         if not self.init_scale > 0:
             raise ValueError(f"init_scale is {self.init_scale}; it must be positive, such as 1.0")
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor of one run, in the order in which they are drawn."""
+        table = (self.p, self.width)
+        embeddings = {"A": table} if self.tied else {"A": table, "B": table}
+        biases = {"b": (self.width,), "c": (self.p,)} if self.biases else {}
+        return {**embeddings, "W": (self.width, self.p), **biases}
+
     def init(
         self,
         generator: torch.Generator | Sequence[torch.Generator],
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> dict[str, Tensor]:
-        """Initial weights: A, B ~ N(0, 1/(2p)) and W ~ N(0, 1/N), times ``init_scale``.
+        """Initial weights: A, B, b ~ N(0, 1/(2p)) and W, c ~ N(0, 1/N), times ``init_scale``.
 
         They are drawn in float64 and rounded, so that a seed starts at the same point in every
         dtype. A sequence of S generators gives tensors with a leading axis of S runs, each drawn
         bit for bit as its generator alone would.
         """
         if isinstance(generator, torch.Generator):
-            shapes = {"A": (self.p, self.width), "B": (self.p, self.width)}
-            std = (2 * self.p) ** -0.5
-            drawn = {
-                name: torch.randn(shape, generator=generator, dtype=torch.float64) * std
-                for name, shape in shapes.items()
-            }
-            readout = torch.randn((self.width, self.p), generator=generator, dtype=torch.float64)
-            drawn["W"] = readout * self.width**-0.5
+            first, second = (2 * self.p) ** -0.5, self.width**-0.5
+            std = {"A": first, "B": first, "W": second, "b": first, "c": second}
             return {
-                name: (tensor * self.init_scale).to(device=device, dtype=dtype)
-                for name, tensor in drawn.items()
+                name: (
+                    torch.randn(shape, generator=generator, dtype=torch.float64)
+                    * std[name]
+                    * self.init_scale
+                ).to(device=device, dtype=dtype)
+                for name, shape in self.shapes().items()
             }
         runs = [self.init(one, dtype, device) for one in generator]
-        return {name: torch.stack([run[name] for run in runs]) for name in ("A", "B", "W")}
+        return {name: torch.stack([run[name] for run in runs]) for name in runs[0]}
 
     def apply(self, params: Mapping[str, Tensor], pairs: Tensor) -> Tensor:
         """Logits of shape (..., n, p) for pairs of shape (n, 2), as :func:`forward` gives them."""
-        hidden = params["A"][..., pairs[:, 0], :] + params["B"][..., pairs[:, 1], :]
-        return ACTIVATIONS[self.activation](hidden) @ params["W"]
+        second = params["A" if self.tied else "B"]
+        hidden = params["A"][..., pairs[:, 0], :] + second[..., pairs[:, 1], :]
+        if self.biases:
+            hidden = hidden + params["b"].unsqueeze(-2)
+        logits = ACTIVATIONS[self.activation](hidden) @ params["W"]
+        return logits + params["c"].unsqueeze(-2) if self.biases else logits
 
     def module(self, params: Mapping[str, Tensor]) -> TwoLayerModule:
         """A ``torch.nn.Module`` whose parameters share the memory of ``params``."""
@@ -132,10 +148,9 @@ class TwoLayerModule(nn.Module):
     def __init__(self, model: TwoLayer, params: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.model = model
-        self.A = nn.Parameter(params["A"])
-        self.B = nn.Parameter(params["B"])
-        self.W = nn.Parameter(params["W"])
+        for name in model.shapes():
+            self.register_parameter(name, nn.Parameter(params[name]))
 
     def forward(self, pairs: Tensor) -> Tensor:
         """Logits of shape (..., n, p) for pairs of shape (n, 2)."""
-        return self.model.apply({"A": self.A, "B": self.B, "W": self.W}, pairs)
+        return self.model.apply(dict(self.named_parameters()), pairs)

@@ -10,10 +10,14 @@ from grokedu.tasks import modular_addition, random_stream
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("biases", [False, True])
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-def test_the_closed_form_is_autograd_to_float64_accuracy(activation: str, loss: str) -> None:
+def test_the_closed_form_is_autograd_to_float64_accuracy(
+    activation: str, biases: bool, tied: bool, loss: str
+) -> None:
     p, runs, kept = 7, 3, 20
-    model = TwoLayer(p, 11, activation)
+    model = TwoLayer(p, 11, activation, biases=biases, tied=tied)
     params = model.init([random_stream(s, "init") for s in range(runs)], torch.float64)
     pairs, labels = modular_addition(p)
     rows = torch.stack(
@@ -26,6 +30,9 @@ def test_the_closed_form_is_autograd_to_float64_accuracy(activation: str, loss: 
     gradient = ExactGradient(model, pairs[rows], labels[rows], weights, loss)
     gradient(params)  # buffers are reused: the second call must give the same
     ours = gradient(params)
+    assert {name: grad.shape for name, grad in ours.items()} == {
+        k: v.shape for k, v in params.items()
+    }
     for run in range(runs):
         alone = {k: v[run].clone().requires_grad_() for k, v in params.items()}
         used = rows[run, : 10 if run == 1 else kept]
@@ -37,6 +44,22 @@ def test_the_closed_form_is_autograd_to_float64_accuracy(activation: str, loss: 
         value.backward()
         for name, weight in alone.items():
             torch.testing.assert_close(ours[name][run], weight.grad, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_one_neuron_and_one_pair_by_hand(dtype: torch.dtype) -> None:
+    # One neuron, all weights 1: h = 2, act(h) = 4, logits (4, 4): flat, so G = (-1/2, 1/2).
+    model = TwoLayer(2, 1)
+    ones = {name: torch.ones(1, *shape, dtype=dtype) for name, shape in model.shapes().items()}
+    pairs, labels = torch.tensor([[[0, 1]]]), torch.tensor([[0]])
+    grads = ExactGradient(model, pairs, labels, torch.ones(1, 1, dtype=dtype))(ones)
+    assert grads["W"].tolist() == [[[-2.0, 2.0]]]  # 4 G
+    assert grads["A"].tolist() == [[[0.0], [0.0]]]  # 2h (G . W) = 0
+    squared = ExactGradient(model, pairs, labels, torch.ones(1, 1, dtype=dtype), "mse")(ones)
+    # Logits (4, 4) against (1, 0): G = (3, 4), dW = 4 G, dh = 2h (3 + 4) = 28.
+    assert squared["W"].tolist() == [[[12.0, 16.0]]]
+    assert squared["A"].tolist() == [[[28.0], [0.0]]]
+    assert squared["B"].tolist() == [[[0.0], [28.0]]]
 
 
 def test_an_unknown_loss_is_refused() -> None:

@@ -47,6 +47,27 @@ def test_the_module_is_the_same_function_and_shares_memory(activation: str) -> N
     assert torch.equal(net.A, params["A"])
 
 
+def test_biases_and_tied_embeddings_by_hand() -> None:
+    model = TwoLayer(2, 1, "relu", biases=True, tied=True)
+    params = {
+        "A": torch.tensor([[1.0], [-3.0]]),
+        "W": torch.tensor([[2.0, -1.0]]),
+        "b": torch.tensor([0.5]),
+        "c": torch.tensor([0.0, 10.0]),
+    }
+    # (0, 0): 1 + 1 + 0.5 = 2.5; (0, 1): 1 - 3 + 0.5 < 0, so that only c is left.
+    logits = model.apply(params, torch.tensor([[0, 0], [0, 1]]))
+    assert logits.tolist() == [[5.0, 7.5], [0.0, 10.0]]
+    assert model.init(random_stream(0, "init")).keys() == params.keys()
+
+
+def test_biases_are_drawn_after_the_weights() -> None:
+    plain, with_biases = (
+        TwoLayer(5, 6, biases=biases).init(random_stream(3, "init")) for biases in (False, True)
+    )
+    assert all(torch.equal(plain[name], with_biases[name]) for name in plain)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
