@@ -82,7 +82,7 @@ class ExactGradient:
         """The gradients of params with a leading axis of S runs, by name."""
         hidden = self._hidden(params)
         active = self._activate(hidden)  # (S, n, N)
-        readout = params["W"].mT.contiguous()  # (S, p, N)
+        readout = params["W"].mT.clone(memory_format=torch.contiguous_format)  # (S, p, N)
         error = self._error(torch.bmm(readout, active.mT, out=self.logits), params)  # (S, p, n)
         grads = {"W": torch.bmm(error, active).mT}
         if self.model.biases:
@@ -102,7 +102,7 @@ class ExactGradient:
 
     def _rows_of_the_table(self, pairs: Tensor) -> None:
         """Which rows each example adds up, and which examples each row is in, over all runs."""
-        runs, n, _ = pairs.shape
+        runs = len(pairs)
         p, tied, biases = self.model.p, self.model.tied, self.model.biases
         rows = pairs if tied else pairs + torch.tensor([0, p], device=pairs.device)
         size = (p if tied else 2 * p) + int(biases)
