@@ -1,0 +1,281 @@
+"""What logits cost in weight norm, and how spread out a solution is.
+
+Efficiency is the logit scale that a network reaches at a given norm (Varma et al. 2023, arXiv
+2309.02390). A bias-free network of degree L multiplies its logits by r^L when all its weights are
+multiplied by r, so that its norm at any other scale of logits is known from one point: without
+biases the two-layer network has L = 3 with x² and L = 2 with ReLU. For others measure along
+training, with :func:`norm_on_the_way`.
+
+Logits have shape (..., n, classes), labels (n,) or (..., n); leading axes count runs and are kept.
+All of these see the labels of the examples they are given, except where it says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from grokedu.measures import cross_entropy
+
+HALVINGS = 60  # of an interval whose upper end is near the root: to float64's last bit
+
+
+def logit_scale(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean over examples of the label's logit less the mean of the others.
+
+    A shift of all logits of an example, which no loss sees, does not move it.
+
+    Returns:
+        The scale, of shape (...).
+
+    >>> logit_scale(torch.tensor([[3.0, 1.0, -1.0]]), torch.tensor([0])).item()
+    3.0
+    """
+    labels = labels.expand(logits.shape[:-1])
+    chosen = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    others = (logits.sum(dim=-1) - chosen) / (logits.shape[-1] - 1)
+    return (chosen - others).mean(dim=-1)
+
+
+def logit_scale_per_norm(
+    logits: Tensor, labels: Tensor, norm: Tensor, *, degree: float = 1
+) -> Tensor:
+    """The efficiency: the logit scale over the norm to the power of the degree.
+
+    With the network's own degree it does not change when all weights are multiplied by a number.
+
+    Args:
+        logits, labels: as above.
+        norm: the L2 norm of all weights, of shape (...).
+        degree: L, positive; 1 gives the plain ratio.
+
+    Raises:
+        ValueError: for a norm or a degree that is not positive.
+
+    Source: Varma et al. 2023, arXiv 2309.02390, section 3.
+
+    >>> logits, labels = torch.tensor([[3.0, 1.0, -1.0]]), torch.tensor([0])
+    >>> logit_scale_per_norm(logits, labels, torch.tensor(2.0), degree=2).item()
+    0.75
+    """
+    _check(norm, degree)
+    return logit_scale(logits, labels) / norm**degree
+
+
+def norm_at_fixed_logit(
+    logits: Tensor, labels: Tensor, norm: Tensor, target: float, *, degree: float
+) -> Tensor:
+    """The norm at which the network, all weights scaled alike, has a logit scale of the target.
+
+    ``norm * (target / scale)**(1 / degree)``; nan where the scale is not positive.
+
+    Raises:
+        ValueError: for a norm, a degree or a target that is not positive.
+
+    >>> logits, labels = torch.tensor([[3.0, 1.0, -1.0]]), torch.tensor([0])
+    >>> norm_at_fixed_logit(logits, labels, torch.tensor(2.0), 24.0, degree=3).item()
+    4.0
+    """
+    _check(norm, degree)
+    if not target > 0:
+        raise ValueError(f"target is {target}; wanted a positive logit, for example 10.0")
+    scale = logit_scale(logits, labels)
+    ratio = torch.where(scale > 0, target / scale, torch.nan)
+    return norm * ratio ** (1 / degree)
+
+
+def norm_at_fixed_loss(
+    logits: Tensor, labels: Tensor, norm: Tensor, target: float, *, degree: float
+) -> Tensor:
+    """The norm at which the network, all weights scaled alike, has a cross-entropy of the target.
+
+    The loss of s times the logits is convex in s and log(classes) at 0: the first s at which it
+    falls to the target is found by bisection, and the norm is ``norm * s**(1 / degree)``.
+
+    Args:
+        logits, labels, norm, degree: as above.
+        target: in nats, between 0 and log(classes).
+
+    Returns:
+        The norm of shape (...), nan where no scale reaches the target, as when too many examples
+        are wrong.
+
+    Raises:
+        ValueError: for a norm or degree that is not positive, or a target out of its range.
+
+    >>> logits, labels = torch.tensor([[1.0, 0.0]]).double(), torch.tensor([0])
+    >>> target = math.log(1 + math.exp(-8))  # reached by the logits 8 and 0
+    >>> round(norm_at_fixed_loss(logits, labels, torch.tensor(3.0), target, degree=3).item(), 9)
+    6.0
+    """
+    _check(norm, degree)
+    classes = logits.shape[-1]
+    if not 0 < target < math.log(classes):
+        raise ValueError(
+            f"target is {target}; wanted a loss between 0 and log({classes}) = "
+            f"{math.log(classes):.4g}, for example 0.1"
+        )
+    wide = logits.double()
+    labels = labels.expand(logits.shape[:-1])
+    one_hot = torch.nn.functional.one_hot(labels, classes)
+
+    def at(scale: Tensor) -> tuple[Tensor, Tensor]:
+        scaled = wide * scale[..., None, None]
+        slope = ((scaled.softmax(dim=-1) - one_hot) * wide).sum(dim=-1).mean(dim=-1)
+        return cross_entropy(scaled, labels) - target, slope
+
+    # Far enough that every logit difference above rounding has saturated the softmax.
+    size = (wide - wide.mean(dim=-1, keepdim=True)).abs().amax(dim=(-2, -1))
+    low = torch.zeros_like(size)
+    high = 1 / size.clamp_min(torch.finfo(torch.float64).tiny)
+    for _ in range(60):
+        excess, slope = at(high)
+        going = (excess > 0) & (slope < 0)
+        if not going.any():
+            break
+        high = torch.where(going, 2 * high, high)
+    bottom = _bisect(lambda scale: at(scale)[1] > 0, low, high)
+    high = torch.where(at(high)[0] > 0, bottom, high)
+    reached = at(high)[0] <= 0
+    scale = _bisect(lambda scale: at(scale)[0] < 0, low, high)
+    return torch.where(reached, norm * scale.to(norm.dtype) ** (1 / degree), torch.nan)
+
+
+def norm_on_the_way(
+    loss: npt.ArrayLike, norm: npt.ArrayLike, target: float
+) -> npt.NDArray[np.float64]:
+    """The norm when the loss first fell to the target, along the training of networks of any kind.
+
+    Between the two records the norm is interpolated linearly in the logarithm of the loss.
+
+    Args:
+        loss, norm: (T, ...) recorded values, one column a run.
+        target: a loss, positive.
+
+    Returns:
+        (...,) the norm, nan where the loss never got there or began there.
+
+    Raises:
+        ValueError: for shapes that differ or a target that is not positive.
+
+    >>> norm_on_the_way([[10.0], [1.0], [0.1]], [[2.0], [4.0], [6.0]], 0.1**0.5).round(6).tolist()
+    [5.0]
+    """
+    losses, norms = np.asarray(loss, dtype=np.float64), np.asarray(norm, dtype=np.float64)
+    if losses.shape != norms.shape or not target > 0:
+        raise ValueError(
+            f"loss has shape {losses.shape}, norm {norms.shape}, target is {target}; wanted two of "
+            "one shape and a positive loss"
+        )
+    below = losses <= target
+    at = below.argmax(axis=0)
+    known = below.any(axis=0) & (at > 0)
+
+    def pick(table: npt.NDArray[np.float64], row: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.take_along_axis(table, row[None], axis=0)[0])
+
+    before = np.maximum(at - 1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        top, end = np.log(pick(losses, before)), np.log(pick(losses, at))
+        part = (top - math.log(target)) / (top - end)
+        found = pick(norms, before) + part * (pick(norms, at) - pick(norms, before))
+    return np.where(known, found, np.nan)
+
+
+def trigonometric_share(logits: Tensor) -> Tensor:
+    """The share of the squared logits that is a function of (a + b - c) mod p alone.
+
+    cos and sin of 2πk(a + b - c)/p, k = 1 .. (p-1)/2, span these functions up to a constant, which
+    is left out like every shift of all logits of a pair. A network that adds modulo p by them has
+    1. Varma et al. 2023 (arXiv 2309.02390) call a network generalising-only from 0.95 of the logit
+    norm on, which is the square root of this share.
+
+    Args:
+        logits: (..., p*p, p), pairs in the order of :func:`grokedu.tasks.modular_addition`. No
+            label is seen.
+
+    Raises:
+        ValueError: if the pairs are not p*p in number, or no logit varies.
+
+    >>> c, row = torch.arange(5.0), torch.arange(25)
+    >>> sums = (row // 5 + row % 5)[:, None]
+    >>> trigonometric_share(torch.cos(2 * torch.pi * 2 * (sums - c) / 5)).item() > 0.999999
+    True
+    """
+    p = logits.shape[-1]
+    if logits.ndim < 2 or logits.shape[-2] != p * p:
+        raise ValueError(
+            f"logits have shape {tuple(logits.shape)}; wanted (..., p*p, p), such as (961, 31)"
+        )
+    centred = logits - logits.mean(dim=-1, keepdim=True)
+    a, b, c = (torch.arange(p, device=logits.device).reshape(s) for s in ((-1, 1, 1), (-1, 1), -1))
+    where = ((a + b - c) % p).reshape(-1)
+    flat = centred.flatten(-2)
+    sums = flat.new_zeros(*flat.shape[:-1], p).index_add_(-1, where, flat)
+    whole = flat.square().sum(dim=-1)
+    if not bool((whole > 0).all()):
+        raise ValueError("the logits of a run do not vary over classes; there is nothing to share")
+    return (sums.square().sum(dim=-1) / p**2) / whole
+
+
+def participation_ratio(energies: Tensor) -> Tensor:
+    """How many parts carry a total: 1 for one of them, n for n that carry the same.
+
+    ``(sum e)**2 / sum e**2`` over the last axis. Give it squared amplitudes, such as the squared
+    norm of each neuron's weights or the power of each frequency.
+
+    Raises:
+        ValueError: for an entry below zero, or a total of zero.
+
+    Source: Bell and Dean 1970 (doi 10.1039/DF9705000055), for the atoms of a vibration.
+
+    >>> participation_ratio(torch.tensor([[1.0, 1.0, 0.0, 0.0], [3.0, 0.0, 0.0, 0.0]])).tolist()
+    [2.0, 1.0]
+    """
+    total = energies.sum(dim=-1)
+    if bool((energies < 0).any()) or not bool((total > 0).all()):
+        raise ValueError("energies must be at least 0, and of a sum above it; square amplitudes")
+    part = energies / total.unsqueeze(-1)
+    return 1 / part.square().sum(dim=-1)
+
+
+def loss_per_parameter(loss: Tensor, parameters: int | Tensor, without: float | Tensor) -> Tensor:
+    """The loss that a circuit takes away for each parameter it uses, in nats.
+
+    ``(without - loss) / parameters``. For a whole network on p classes the loss without it is
+    log p; for a circuit in a network, the loss once the circuit is ablated.
+
+    Args:
+        loss: (...) the loss with the circuit.
+        parameters: how many parameters it uses, positive.
+        without: the loss without it.
+
+    Raises:
+        ValueError: if the parameters are not positive.
+
+    >>> round(loss_per_parameter(torch.tensor(0.0), 10, math.log(31)).item(), 4)
+    0.3434
+    """
+    if not bool((torch.as_tensor(parameters) > 0).all()):
+        raise ValueError(f"parameters is {parameters}; wanted a positive number, such as 128")
+    return (without - loss) / parameters
+
+
+def _check(norm: Tensor, degree: float) -> None:
+    if not degree > 0 or not bool((torch.as_tensor(norm) > 0).all()):
+        raise ValueError(
+            f"degree={degree}, norm={norm}; both must be positive, for example 3, 50.0"
+        )
+
+
+def _bisect(above: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> Tensor:
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        over = above(middle)
+        low, high = torch.where(over, low, middle), torch.where(over, middle, high)
+    return high
