@@ -1,0 +1,320 @@
+"""Which rescaling a pair of layers allows, and the orbit of networks that it leads to.
+
+A neuron with incoming weights u (its bias among them) and outgoing weights v adds
+``v * act(u . x)`` to what comes next. Where ``act(beta z) = beta^k act(z)`` for every beta > 0,
+the neuron (beta u, v / beta^k) adds the same: the function does not change and the norm does.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Params = Mapping[str, Tensor]
+Activation = str | Callable[[Tensor], Tensor]
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda z: z,
+    "relu": torch.relu,
+    "square": torch.square,
+    "gelu": F.gelu,
+    "tanh": torch.tanh,
+}
+
+
+def symmetry_of(activation: Activation) -> float | None:
+    """The degree k with ``act(beta z) = beta^k act(z)`` for every beta > 0, or None without one.
+
+    So a neuron's incoming weights and bias may be multiplied by beta when its outgoing weights are
+    divided by beta^k. It is found by trying: on a grid of z of both signs and several beta, in
+    float64. GELU and tanh have none.
+
+    Args:
+        activation: "linear", "relu", "square", "gelu", "tanh", or any function of a tensor.
+
+    Raises:
+        ValueError: for an unknown name, or a function that is zero everywhere it was tried.
+
+    Source: Dinh et al. 2017 (arXiv 1703.04933) for ReLU; Euler's theorem.
+
+    >>> [symmetry_of(name) for name in ("relu", "linear", "square", "gelu")]
+    [1.0, 1.0, 2.0, None]
+    >>> symmetry_of(lambda z: torch.relu(z) ** 3)
+    3.0
+    """
+    if isinstance(activation, str) and activation not in ACTIVATIONS:
+        raise ValueError(
+            f"no activation is called {activation!r}; there are {', '.join(ACTIVATIONS)}, "
+            "and any function of a tensor serves"
+        )
+    act = ACTIVATIONS[activation] if isinstance(activation, str) else activation
+    z = torch.tensor([-3.0, -1.7, -0.6, -0.05, 0.04, 0.5, 1.3, 2.9], dtype=torch.float64)
+    value, doubled = act(z), act(2 * z)
+    if not value.any():
+        raise ValueError("the activation is zero at every point tried; it has no rescaling to find")
+    largest = int(value.abs().argmax())
+    ratio = float(doubled[largest] / value[largest])
+    if not ratio > 0:
+        return None
+    degree = round(math.log2(ratio), 9)
+    for beta in (2.0, 0.3, 7.0):
+        if not torch.allclose(act(beta * z), beta**degree * value, rtol=1e-9, atol=1e-12):
+            return None
+    return degree
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Neurons with the tensors that lead into them and out of them.
+
+    Attributes:
+        incoming: tensor name to its axes, one letter each, biases among them: ``{"A": "ij"}`` says
+            that A has an axis i and an axis j. A leading run axis is not named.
+        outgoing: the same for the weights that the neurons' activations are multiplied by.
+        activation: as :func:`symmetry_of` takes it.
+        neurons: the axes that count neurons; every tensor of the pair has them.
+
+    Raises:
+        ValueError: where a tensor lacks a neuron axis, is named twice, or has no axes.
+
+    >>> two_layer = Pair({"A": "ij", "B": "ij"}, {"W": "jo"}, activation="square")
+    >>> two_layer.degree
+    2.0
+    >>> torch_linear = Pair({"0.weight": "ji", "0.bias": "j"}, {"2.weight": "oj"})
+    >>> heads = Pair({"W_V": "hdm"}, {"W_O": "hmd"}, activation="linear", neurons="hd")
+    """
+
+    incoming: Mapping[str, str]
+    outgoing: Mapping[str, str]
+    activation: Activation = "relu"
+    neurons: str = "j"
+
+    def __post_init__(self) -> None:
+        if not self.incoming or not self.outgoing or self.incoming.keys() & self.outgoing.keys():
+            raise ValueError(
+                f"incoming={dict(self.incoming)}, outgoing={dict(self.outgoing)}; wanted at least "
+                "one tensor of each, and none that is both"
+            )
+        for name, axes in {**self.incoming, **self.outgoing}.items():
+            distinct = len({*axes}) == len(axes) and {*axes} <= {*string.ascii_letters}
+            if not distinct or not {*self.neurons} <= {*axes}:
+                raise ValueError(
+                    f"the axes of {name} are {axes!r}; wanted distinct letters, with those of the "
+                    f"neurons, {self.neurons!r}, among them"
+                )
+
+    @property
+    def degree(self) -> float:
+        """The degree of the activation.
+
+        Raises:
+            ValueError: if it allows no rescaling.
+        """
+        degree = symmetry_of(self.activation)
+        if degree is None:
+            raise ValueError(
+                f"the activation {self.activation!r} allows no rescaling: wanted one with "
+                "act(beta z) = beta^k act(z), such as relu, linear or square"
+            )
+        return degree
+
+    def squares(self, params: Params) -> tuple[Tensor, Tensor]:
+        """Each neuron's squared norm of incoming and of outgoing weights, (..., N) both.
+
+        >>> pair = Pair({"A": "ij"}, {"W": "jo"})
+        >>> pair.squares({"A": torch.tensor([[3.0, 1.0], [4.0, 0.0]]), "W": torch.ones(2, 5)})
+        (tensor([25.,  1.]), tensor([5., 5.]))
+        """
+        return self.products(params, params)
+
+    def products(self, first: Params, second: Params) -> tuple[Tensor, Tensor]:
+        """Each neuron's inner product of two sets of tensors, over incoming and over outgoing."""
+
+        def total(side: Mapping[str, str]) -> Tensor:
+            each = [
+                torch.einsum(f"...{axes},...{axes}->...{self.neurons}", first[name], second[name])
+                for name, axes in side.items()
+            ]
+            return torch.stack(each).sum(dim=0)
+
+        self.require(first)
+        return total(self.incoming), total(self.outgoing)
+
+    def require(self, params: Params) -> None:
+        """Check that the tensors of the pair are there.
+
+        Raises:
+            ValueError: if one is missing or has too few axes.
+        """
+        for name, axes in {**self.incoming, **self.outgoing}.items():
+            if name not in params:
+                raise ValueError(f"there is no tensor {name!r}; there are {', '.join(params)}")
+            if params[name].ndim < len(axes):
+                raise ValueError(
+                    f"{name} has shape {tuple(params[name].shape)}; wanted the axes {axes!r}, "
+                    "after run axes if any"
+                )
+
+
+def rescale(params: Params, pair: Pair, scale: Tensor | float) -> dict[str, Tensor]:
+    """Another point of the orbit: incoming weights times scale, outgoing over scale^k.
+
+    The function stays the same; other tensors are handed on as they are.
+
+    Args:
+        params: name to tensor, with leading run axes or none.
+        pair: whose neurons to rescale.
+        scale: a positive number, or (..., N) one for each neuron.
+
+    Raises:
+        ValueError: for a scale that is not positive, or an activation that allows none.
+
+    >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
+    >>> other = rescale(net, Pair({"A": "ij"}, {"W": "jo"}, "square"), torch.tensor([1.0, 2.0]))
+    >>> other["A"][0].tolist(), other["W"][:, 0].tolist()
+    ([1.0, 2.0], [1.0, 0.25])
+    """
+    pair.require(params)
+    like = next(iter(params.values()))
+    beta = torch.as_tensor(scale, dtype=like.dtype, device=like.device)
+    if not bool((beta > 0).all()):
+        raise ValueError(f"scale has an entry of {beta.min().item()}; every one must be positive")
+    return _multiply(
+        _multiply(params, pair.incoming, pair, beta), pair.outgoing, pair, beta**-pair.degree
+    )
+
+
+def rescale_neuron(params: Params, pair: Pair, neuron: int, scale: float) -> dict[str, Tensor]:
+    """:func:`rescale` for one neuron only; a run axis is kept, with the same neuron in every run.
+
+    Raises:
+        ValueError: if the scale is not positive, there is no such neuron, or neurons have two axes.
+
+    >>> net = {"A": torch.ones(3, 2), "b": torch.ones(2), "W": torch.ones(2, 1)}
+    >>> pair = Pair({"A": "ij", "b": "j"}, {"W": "jo"}, "relu")
+    >>> rescale_neuron(net, pair, 1, 4.0)["b"].tolist()  # the bias too
+    [1.0, 4.0]
+    """
+    if len(pair.neurons) != 1:
+        raise ValueError(f"the neurons have the axes {pair.neurons!r}; use rescale, with a tensor")
+    count = pair.squares(params)[0].shape[-1]
+    if not 0 <= neuron < count:
+        raise ValueError(f"neuron is {neuron}; wanted 0 to {count - 1}")
+    beta = next(iter(params.values())).new_ones(count)
+    beta[neuron] = scale
+    return rescale(params, pair, beta)
+
+
+def norm_along_orbit(params: Params, pair: Pair, scales: Tensor) -> Tensor:
+    """The norm of all weights when every neuron is rescaled by beta, in closed form.
+
+    With a_j and c_j the squared norms of neuron j's incoming and outgoing weights and r that of all
+    other weights::
+
+        norm(beta)^2 = r + sum_j (a_j beta^2 + c_j beta^(-2k))
+
+    Args:
+        params, pair: as for :func:`rescale`, without a run axis.
+        scales: (K,) positive numbers.
+
+    Returns:
+        (K,) norms.
+
+    >>> net = {"A": torch.tensor([[3.0]]), "W": torch.tensor([[4.0]])}
+    >>> norm_along_orbit(net, Pair({"A": "ij"}, {"W": "jo"}), torch.tensor([1.0, 2.0]))
+    tensor([5.0000, 6.3246])
+    """
+    if not bool((scales > 0).all()):
+        raise ValueError(f"scales has an entry of {scales.min().item()}; all must be positive")
+    into, out = (side.sum() for side in pair.squares(params))
+    named = pair.incoming.keys() | pair.outgoing.keys()
+    rest = sum(float(t.square().sum()) for name, t in params.items() if name not in named)
+    return (rest + into * scales**2 + out * scales ** (-2 * pair.degree)).sqrt()
+
+
+def random_orbit(
+    params: Params,
+    pairs: Sequence[Pair],
+    generator: torch.Generator,
+    *,
+    count: int = 100,
+    spread: float = 1.0,
+) -> dict[str, Tensor]:
+    """Random points of a network's orbit, every neuron with a scale of its own.
+
+    The logarithms of the scales are normal with standard deviation ``spread``, drawn in float64.
+
+    Args:
+        params: without a run axis.
+        pairs: applied one after another.
+        generator: a CPU generator, the source of the scales.
+        count: how many points.
+
+    Returns:
+        Tensors with a leading axis of ``count``: the same function each, at so many norms.
+
+    >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
+    >>> pair = Pair({"A": "ij"}, {"W": "jo"})
+    >>> points = random_orbit(net, [pair], torch.Generator().manual_seed(0), count=4)
+    >>> points["A"].shape, torch.allclose(points["A"] @ points["W"], net["A"] @ net["W"])
+    (torch.Size([4, 3, 2]), True)
+    """
+    points = {name: t.expand(count, *t.shape) for name, t in params.items()}
+    for pair in pairs:
+        shape = (count, *pair.squares(params)[0].shape)
+        log = spread * torch.randn(shape, generator=generator, dtype=torch.float64)
+        like = params[next(iter(pair.incoming))]
+        points = rescale(points, pair, log.exp().to(like))
+    return points
+
+
+def sequential_pairs(net: nn.Sequential) -> list[Pair]:
+    """The pairs of a ``torch.nn.Sequential`` of Linear layers with activations between them.
+
+    Two Linear layers in a row are a linear pair; an activation that allows no rescaling ends one.
+
+    Raises:
+        ValueError: if there is no pair.
+
+    >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.GELU(),
+    ...                     nn.Linear(3, 1))
+    >>> [(dict(pair.incoming), dict(pair.outgoing)) for pair in sequential_pairs(net)]
+    [({'0.weight': 'ji', '0.bias': 'j'}, {'2.weight': 'oj'})]
+    """
+    pairs: list[Pair] = []
+    linear = [(at, layer) for at, layer in enumerate(net) if isinstance(layer, nn.Linear)]
+    for (first, layer), (second, _) in pairwise(linear):
+        between = net[first + 1 : second]
+        if symmetry_of(between) is None:
+            continue
+        incoming = {f"{first}.weight": "ji"} | (
+            {f"{first}.bias": "j"} if layer.bias is not None else {}
+        )
+        pairs.append(Pair(incoming, {f"{second}.weight": "oj"}, between))
+    if not pairs:
+        raise ValueError(
+            "the network has no two Linear layers with an activation between them that allows a "
+            "rescaling, such as Sequential(Linear(2, 3), ReLU(), Linear(3, 1))"
+        )
+    return pairs
+
+
+def _multiply(
+    params: Params, side: Mapping[str, str], pair: Pair, scale: Tensor
+) -> dict[str, Tensor]:
+    """The tensors of a side times a number, or one number a neuron."""
+    if scale.ndim == 0:
+        return {name: t * scale if name in side else t for name, t in params.items()}
+    return {
+        name: torch.einsum(f"...{side[name]},...{pair.neurons}->...{side[name]}", t, scale)
+        if name in side
+        else t
+        for name, t in params.items()
+    }
