@@ -1,0 +1,131 @@
+"""Progress measures: the loss of the sum's frequencies alone, and the loss without them.
+
+Nanda et al. 2023 (arXiv 2301.05217). A network that adds modulo p by rotations has logits that
+are combinations of cos and sin of w_k (a+b) for a few key frequencies k. The restricted loss keeps
+these and drops the rest; the excluded loss drops these and keeps the rest.
+
+Which frequencies are key is a choice. With those of the *final* network both measures use
+hindsight: at an early step they know what the network will come to. With the frequencies of the
+checkpoint itself (``key_frequencies(sum_power(logits))``) they do not. Both use labels; the
+restricted loss uses those of test pairs.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from grokedu.fourier.basis import fourier_basis, modulus_of, sum_means
+from grokedu.measures import cross_entropy
+
+
+def sum_component(logits: Tensor, keys: Tensor) -> Tensor:
+    """The part of the logits that is made of cos and sin of w_k (a+b), k a key frequency.
+
+    The orthogonal projection over inputs, for each output on its own.
+
+    Args:
+        logits: (..., p*p, n) over all pairs.
+        keys: bool ((p+1)/2,), or (..., (p+1)/2) with a row for each leading index. Entry 0 must be
+            False.
+
+    Returns:
+        Of the shape of logits.
+
+    Raises:
+        ValueError: for rows that are not all pairs modulo an odd prime, or keys of another shape.
+
+    >>> from grokedu.fourier import clock_logits, frequency_mask
+    >>> one, both = clock_logits(5, [1]), clock_logits(5, [1, 2])
+    >>> bool(torch.allclose(sum_component(both, frequency_mask(5, [1])), one))
+    True
+    """
+    p = modulus_of(logits)
+    if keys.dtype != torch.bool or keys.shape[-1:] != ((p + 1) // 2,) or keys[..., 0].any():
+        raise ValueError(
+            f"keys has dtype {keys.dtype} and shape {tuple(keys.shape)}; wanted bool, (..., "
+            f"{(p + 1) // 2}) for p = {p}, without entry 0, as key_frequencies gives it"
+        )
+    basis = fourier_basis(p, logits.dtype, logits.device)
+    pairs_of_rows = keys[..., 1:].repeat_interleave(2, dim=-1)
+    chosen = torch.cat([keys[..., :1], pairs_of_rows], dim=-1).to(logits)
+    of_sum = basis.T @ (chosen.unsqueeze(-1) * (basis @ sum_means(logits)))  # (..., p, n)
+    residues = torch.arange(p, device=logits.device)
+    sums = ((residues[:, None] + residues) % p).flatten()
+    return of_sum[..., sums, :]
+
+
+def restricted_logits(logits: Tensor, keys: Tensor) -> Tensor:
+    """The key frequencies' part of the logits, and the mean over inputs of each logit.
+
+    Nanda et al. add the mean over inputs of (original - restricted); the key frequencies' part has
+    mean 0, so that is the mean of the original. Arguments and errors as in :func:`sum_component`.
+    """
+    return sum_component(logits, keys) + logits.mean(dim=-2, keepdim=True)
+
+
+def restricted_loss(logits: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+    """The cross-entropy of :func:`restricted_logits` over all pairs, train and test, in nats.
+
+    It uses the labels of test pairs, and hindsight where ``keys`` are those of a later step.
+
+    Args:
+        logits: (..., p*p, classes) over all pairs; taken in float64.
+        labels: int64 (p*p,).
+        keys: as in :func:`sum_component`.
+
+    Returns:
+        (...).
+
+    Raises:
+        ValueError: as :func:`sum_component`.
+
+    Source: Nanda et al. 2023, arXiv 2301.05217.
+
+    >>> from grokedu.fourier import clock_logits, frequency_mask
+    >>> from grokedu.tasks import modular_addition
+    >>> logits, labels = clock_logits(5, [2]), modular_addition(5)[1]
+    >>> kept = restricted_loss(logits, labels, frequency_mask(5, [2]))
+    >>> bool(torch.allclose(kept, cross_entropy(logits, labels)))
+    True
+    >>> round(restricted_loss(logits, labels, frequency_mask(5, [1])).item(), 6)  # log 5
+    1.609438
+    """
+    return cross_entropy(restricted_logits(logits.double(), keys), labels)
+
+
+def excluded_logits(logits: Tensor, keys: Tensor) -> Tensor:
+    """The logits without the key frequencies' part. Arguments as in :func:`sum_component`."""
+    return logits - sum_component(logits, keys)
+
+
+def excluded_loss(logits: Tensor, labels: Tensor, train: Tensor, keys: Tensor) -> Tensor:
+    """The cross-entropy of :func:`excluded_logits` on the train pairs, in nats.
+
+    A network that has only memorised does not need the key frequencies; as the circuit forms, the
+    loss without them rises. It uses hindsight where ``keys`` are those of a later step.
+
+    Args:
+        logits: (..., p*p, classes) over *all* pairs, which the projection needs; taken in float64.
+        labels: int64 (p*p,).
+        train: int64 (n,), the rows that were trained on.
+        keys: as in :func:`sum_component`.
+
+    Returns:
+        (...).
+
+    Raises:
+        ValueError: as :func:`sum_component`, and if train is empty.
+
+    Source: Nanda et al. 2023, arXiv 2301.05217.
+
+    >>> from grokedu.fourier import clock_logits, frequency_mask
+    >>> from grokedu.tasks import modular_addition
+    >>> logits, labels = clock_logits(5, [2]), modular_addition(5)[1]
+    >>> train = torch.tensor([0, 7, 12])
+    >>> round(excluded_loss(logits, labels, train, frequency_mask(5, [2])).item(), 6)  # log 5
+    1.609438
+    """
+    if not len(train):
+        raise ValueError("train is empty; wanted the rows that were trained on, such as task.train")
+    return cross_entropy(excluded_logits(logits.double(), keys)[..., train, :], labels[train])
