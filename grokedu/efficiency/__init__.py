@@ -11,17 +11,35 @@ from grokedu.efficiency.norms import (
     participation_ratio,
     trigonometric_share,
 )
+from grokedu.efficiency.sizes import (
+    critical_data_size,
+    crossing,
+    memorisation_only,
+    regimes,
+    shrink,
+    size_data_map,
+    started_from,
+    ungrok,
+)
 
 __all__ = [
     "Path",
     "TwoCircuits",
+    "critical_data_size",
+    "crossing",
     "logit_scale",
     "logit_scale_per_norm",
     "loss_per_parameter",
+    "memorisation_only",
     "norm_at_fixed_logit",
     "norm_at_fixed_loss",
     "norm_on_the_way",
     "participation_ratio",
+    "regimes",
+    "shrink",
+    "size_data_map",
+    "started_from",
     "trigonometric_share",
     "two_circuit_loss",
+    "ungrok",
 ]
