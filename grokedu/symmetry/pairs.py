@@ -145,13 +145,14 @@ class Pair:
             return torch.stack(each).sum(dim=0)
 
         self.require(first)
+        self.require(second)
         return total(self.incoming), total(self.outgoing)
 
     def require(self, params: Params) -> None:
         """Check that the tensors of the pair are there.
 
         Raises:
-            ValueError: if one is missing or has too few axes.
+            ValueError: if one is missing, has too few axes or lies on another device.
         """
         for name, axes in {**self.incoming, **self.outgoing}.items():
             if name not in params:
@@ -161,6 +162,9 @@ class Pair:
                     f"{name} has shape {tuple(params[name].shape)}; wanted the axes {axes!r}, "
                     "after run axes if any"
                 )
+        places = {name: str(params[name].device) for name in (*self.incoming, *self.outgoing)}
+        if len({*places.values()}) > 1:
+            raise ValueError(f"the pair's tensors lie on different devices, {places}; wanted one")
 
 
 def rescale(params: Params, pair: Pair, scale: Tensor | float) -> dict[str, Tensor]:

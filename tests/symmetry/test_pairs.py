@@ -146,6 +146,10 @@ def test_the_transformers_pairs_keep_its_function_and_others_do_not() -> None:
             r"W has shape \(2,\); wanted the axes 'jo'",
         ),
         (lambda: symmetry.rescale_neuron(draw(), pair_of("relu"), 6, 1.0), "wanted 0 to 5"),
+        (
+            lambda: pair_of("relu").squares({**draw(), "W": torch.ones(6, 4, device="meta")}),
+            "on different devices, .*'W': 'meta'",
+        ),
     ],
 )
 def test_bad_input_is_refused(make: Callable[[], Any], message: str) -> None:
