@@ -260,8 +260,7 @@ def linearised(apply: Apply, start: Params) -> Apply:
     kept = {name: tensor.detach().clone() for name, tensor in start.items()}
 
     def tangent(params: Params, inputs: Tensor) -> Tensor:
-        moves = {name: params[name] - one for name, one in kept.items()}
-        # The derivative along a direction, by two backward passes: forward mode takes seconds to load.
+        # The derivative along a direction by two backward passes: forward mode takes seconds to load.
         leaves = [one.clone().requires_grad_() for one in kept.values()]
         with torch.enable_grad():
             value = apply(dict(zip(kept, leaves, strict=True)), inputs)
@@ -269,7 +268,9 @@ def linearised(apply: Apply, start: Params) -> Apply:
             back = torch.autograd.grad(
                 value, leaves, dual, create_graph=True, materialize_grads=True
             )
-            change = torch.autograd.grad(back, dual, [*moves.values()], create_graph=True)[0]
+            used = [(g, params[k] - kept[k]) for k, g in zip(kept, back, strict=True) if g.grad_fn]
+            ways, moves = zip(*used, strict=True)
+            change = torch.autograd.grad(ways, dual, moves, create_graph=True)[0]
         return value.detach() + change
 
     return tangent

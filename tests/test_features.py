@@ -133,6 +133,13 @@ def test_a_lazy_network_trains_as_its_linearisation_does() -> None:
     assert gap(1000) / gap(100) == pytest.approx(0.1, rel=0.1)
 
 
+def test_a_weight_that_nothing_uses_has_no_tangent() -> None:
+    start = {"w": torch.tensor([3.0]), "unused": torch.ones(2)}
+    tangent = features.linearised(lambda params, x: x * params["w"] ** 2, start)
+    found = tangent({"w": torch.tensor([2.0]), "unused": torch.zeros(2)}, torch.tensor([2.0]))
+    assert found.item() == 2 * (9 - 6)
+
+
 def test_bad_input_is_refused() -> None:
     one = {"W": torch.ones(2)}
     with pytest.raises(ValueError, match="some of these names"):
