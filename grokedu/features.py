@@ -260,7 +260,7 @@ def linearised(apply: Apply, start: Params) -> Apply:
     kept = {name: tensor.detach().clone() for name, tensor in start.items()}
 
     def tangent(params: Params, inputs: Tensor) -> Tensor:
-        # The derivative along a direction by two backward passes: forward mode takes seconds to load.
+        # Along a direction by two backward passes: forward mode takes seconds to load.
         leaves = [one.clone().requires_grad_() for one in kept.values()]
         with torch.enable_grad():
             value = apply(dict(zip(kept, leaves, strict=True)), inputs)
