@@ -14,6 +14,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 _DEFINES = re.compile(r"^(?:async\s+)?(?:def|class)\s+(\w+)", re.MULTILINE)
+_READY = ast.dump(ast.parse("check.ready", mode="eval").body)
 _PREDICTS = re.compile(
     r"^check\.predict\(\s*[\"']([\w-]+)[\"']\s*(,\s*\.\.\.\s*)?\)?", re.MULTILINE
 )
@@ -75,7 +76,7 @@ def is_left_out(cell: NotebookNode) -> bool:
     if len(body) != 1 or not isinstance(body[0], ast.If) or body[0].orelse:
         return False
     test = body[0].test
-    return isinstance(test, ast.Call) and ast.unparse(test.func) == "check.ready"
+    return isinstance(test, ast.Call) and ast.dump(test.func) == _READY
 
 
 def grade_id(cell: NotebookNode) -> str | None:
@@ -168,7 +169,9 @@ def _is_stub(source: str, released: str) -> bool:
 
 def _only_raises(function: ast.FunctionDef) -> bool:
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-    return len(body) == 1 and ast.unparse(body[0]).startswith("raise NotImplementedError")
+    raised = body[0].exc if len(body) == 1 and isinstance(body[0], ast.Raise) else None
+    raised = raised.func if isinstance(raised, ast.Call) else raised
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
 
 
 def _comments(source: str) -> set[str]:

@@ -29,7 +29,15 @@ MAX_HEADER = 8 * 2**20
 MAX_DEPTH = 32
 # Integers can be chosen so that a dictionary of them takes time that grows with its square.
 MAX_ENTRIES = 10_000
+MAX_TENSORS = 4096
 _LENGTH = 8
+_TENSOR_HEADER = 256  # more than the payload's header takes for a tensor
+# What torch can compare and cast; uint16 and wider came with torch 2.3.
+_DTYPES = {
+    getattr(torch, name, None)
+    for name in "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 "
+    "float64 complex64 complex128".split()
+}
 # What a node of the tree, a tensor and a generator count against MAX_HEADER, so that neither a few
 # bytes nor one list put into another many times can ask for much memory.
 _NODE, _TENSOR, _GENERATOR = 64, 128, 8192
@@ -44,8 +52,8 @@ def encode(value: object) -> bytes:
 
     Raises:
         WireError: the value, or something inside it, is of a kind that does not cross, is nested
-            deeper than 32 levels, is larger than 64 MB (8 MB for what is not in a tensor), or has
-            more than 10 000 entries in a dict.
+            deeper than 32 levels, is larger than 64 MB (8 MB for what is not in a tensor), has more
+            than 10 000 entries in a dict or 4096 tensors, or a tensor of an unusual dtype.
 
     >>> decode(encode({"x": (1, 2.5, None)}))
     {'x': (1, 2.5, None)}
@@ -76,7 +84,9 @@ def decode(message: bytes) -> Any:
     if not _LENGTH <= len(message) <= MAX_BYTES:
         raise WireError(f"not a message: {len(message)} bytes")
     header, body = _split(message)
-    _split(body)  # safetensors begins with a length and a header too
+    entries, _ = _split(body)  # safetensors begins with a length and a header too
+    if len(entries) > MAX_TENSORS * _TENSOR_HEADER:
+        raise _too_many("tensors", MAX_TENSORS)
     try:
         tree = json.loads(header, parse_constant=_refuse_constant)
         tensors = load_payload(body)
@@ -106,8 +116,8 @@ def _too_large() -> WireError:
     return WireError(f"too large to send: more than {MAX_BYTES // 2**20} MB")
 
 
-def _too_many() -> WireError:
-    return WireError(f"a dict of more than {MAX_ENTRIES} entries")
+def _too_many(what: str, most: int) -> WireError:
+    return WireError(f"more than {most} {what}")
 
 
 class _Budget:
@@ -164,7 +174,7 @@ class _Writer:
             return {"generator": value.initial_seed()}
         if isinstance(value, dict):
             if dict.__len__(value) > MAX_ENTRIES:
-                raise _too_many()
+                raise _too_many("entries in a dict", MAX_ENTRIES)
             pairs = [
                 [self.node(key, depth + 1), self.node(entry, depth + 1)]
                 for key, entry in dict.items(value)
@@ -181,6 +191,10 @@ class _Writer:
             raise WireError(f"a tensor on {tensor.device}: bring it to the CPU with .cpu()")
         if tensor.layout != torch.strided or tensor.is_quantized:
             raise WireError(f"a tensor of layout {tensor.layout}: make it dense")
+        if tensor.dtype not in _DTYPES:
+            raise WireError(f"a tensor of {tensor.dtype}: return one of float32 or float64")
+        if len(self.tensors) == MAX_TENSORS:
+            raise _too_many("tensors", MAX_TENSORS)
         self.budget.spend(_TENSOR)
         self.size += tensor.numel() * tensor.element_size()
         if self.size > MAX_BYTES:
@@ -224,7 +238,7 @@ class _Reader:
     def _container(self, kind: str, content: list[Any], depth: int) -> Any:
         if kind == "dict":
             if len(content) > MAX_ENTRIES:
-                raise _too_many()
+                raise _too_many("entries in a dict", MAX_ENTRIES)
             if not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
                 raise WireError("a dict whose entries are not pairs")
             pairs = [
@@ -248,6 +262,8 @@ class _Reader:
         if not isinstance(name, str) or name not in self.tensors:
             raise WireError("a tensor that is not in the payload")
         tensor = self.tensors[name]
+        if tensor.dtype not in _DTYPES:
+            raise WireError(f"a tensor of {tensor.dtype}")
         if name.endswith(":complex"):
             tensor = torch.view_as_complex(tensor)
         if kind == "array":

@@ -37,6 +37,8 @@ _OWN_IMAGE = re.compile(r"!\[[^]\[\\`<$!&\n]*\]\(attachment:([A-Za-z0-9._-]+)\)"
 # For each of these nbconvert looks through all the rest of the text.
 _FORMULA = re.compile(r"(?<=\\\\)(?=[\[(])|(?<=\\)(?=begin\{)")
 _MOST_FORMULAS = 100
+# So it does for each bracket that could open a link.
+_MOST_BRACKETS = 500
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -54,6 +56,8 @@ def clean_markdown(source: str, attachments: Container[str] = ()) -> str:
     True
     """
     text = _CONTROL.sub("\ufffd", source.replace("\r\n", "\n").replace("\r", "\n"))
+    if text.count("[") > _MOST_BRACKETS:
+        text = text.replace("[", "&#91;")
     if len(text) > LONGEST:
         left_out = len(text) - LONGEST
         text = f"{text[:LONGEST]}\n\n({left_out} more characters were left out)"

@@ -74,7 +74,9 @@ def _judge_split(case: Case, result: Any) -> str:
             if result == "ValueError"
             else f"the error it raised is {result!r}, wanted 'ValueError'"
         )
-    _, n, fraction = case.args
+    seeds, n, fraction = case.args
+    if not isinstance(result, list) or len(result) != len(seeds):
+        return "it did not return one split for each generator"
     for split in result:
         if not (isinstance(split, (tuple, list)) and len(split) == 2):
             return "it did not return two tensors, train and test"

@@ -363,6 +363,16 @@ def test_text_is_what_a_terminal_would_have_left(text: Any, shown: str):
     assert one(stream(text)) == stream(shown)
 
 
+def test_a_flood_of_brackets_takes_no_time_to_show_and_looks_as_before():
+    cleaned = clean_markdown("[" * 2000)
+    assert cleaned == clean_markdown(cleaned)
+    assert "[" not in cleaned
+    assert html.unescape(cleaned) == "[" * 2000
+    assert "[" not in clean_markdown("[" * 20_000)
+    few = "[a](https://example.org) [b]"
+    assert clean_markdown(few) == few
+
+
 def test_streams_are_joined_and_cut():
     cleaned = clean_outputs([stream("a"), stream("b"), stream("e", "stderr"), stream("c")])
     assert cleaned == [stream("ab"), stream("e", "stderr"), stream("c")]
