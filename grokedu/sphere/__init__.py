@@ -8,6 +8,14 @@ from grokedu.sphere.constraint import (
     project_to_sphere,
     tangent,
 )
+from grokedu.sphere.density import (
+    Density,
+    guess_and_check,
+    random_on_sphere,
+    walk_among_fitting,
+)
+from grokedu.sphere.descent import Descent, Split, descend, scaled_copies
+from grokedu.sphere.landscape import Landscape, alpha_landscape
 from grokedu.sphere.optimizer import SphereOptimizer
 from grokedu.sphere.rotation import (
     adam_step_bound,
@@ -20,16 +28,26 @@ from grokedu.sphere.rotation import (
 
 __all__ = [
     "Constraint",
+    "Density",
+    "Descent",
+    "Landscape",
     "Sphere",
     "SphereOptimizer",
+    "Split",
     "adam_step_bound",
+    "alpha_landscape",
     "angular_step",
+    "descend",
     "effective_learning_rate",
     "equilibrium_angle",
+    "guess_and_check",
     "polar",
     "polar_loss",
     "project_to_sphere",
+    "random_on_sphere",
+    "scaled_copies",
     "scaled_lr",
     "tangent",
     "update_measures",
+    "walk_among_fitting",
 ]

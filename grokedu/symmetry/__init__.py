@@ -20,15 +20,8 @@ from grokedu.symmetry.invariants import (
     product_of_norms,
     sharpness_along_orbit,
 )
-from grokedu.symmetry.pairs import (
-    Pair,
-    norm_along_orbit,
-    random_orbit,
-    rescale,
-    rescale_neuron,
-    sequential_pairs,
-    symmetry_of,
-)
+from grokedu.symmetry.orbit import norm_along_orbit, random_orbit, rescale, rescale_neuron
+from grokedu.symmetry.pairs import Pair, sequential_pairs, symmetry_of
 from grokedu.symmetry.transformer import balance_transformer, transformer_pairs
 
 __all__ = [

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from grokedu.symmetry.pairs import Pair, Params, rescale
+from grokedu.symmetry.orbit import rescale
+from grokedu.symmetry.pairs import Pair, Params
 
 
 def balancing_scale(params: Params, pair: Pair) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from grokedu.curvature import top_eigenvalue
-from grokedu.symmetry.pairs import Pair, Params, rescale
+from grokedu.symmetry.orbit import rescale
+from grokedu.symmetry.pairs import Pair, Params
 
 
 def homogeneity_degree(

@@ -1,4 +1,4 @@
-"""Which rescaling a pair of layers allows, and the orbit of networks that it leads to.
+"""Which rescaling a pair of layers allows.
 
 A neuron with incoming weights u (its bias among them) and outgoing weights v adds
 ``v * act(u . x)`` to what comes next. Where ``act(beta z) = beta^k act(z)`` for every beta > 0,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -167,118 +167,6 @@ class Pair:
             raise ValueError(f"the pair's tensors lie on different devices, {places}; wanted one")
 
 
-def rescale(params: Params, pair: Pair, scale: Tensor | float) -> dict[str, Tensor]:
-    """Another point of the orbit: incoming weights times scale, outgoing over scale^k.
-
-    The function stays the same; other tensors are handed on as they are.
-
-    Args:
-        params: name to tensor, with leading run axes or none.
-        pair: whose neurons to rescale.
-        scale: a positive number, or (..., N) one for each neuron.
-
-    Raises:
-        ValueError: for a scale that is not positive, or an activation that allows none.
-
-    >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
-    >>> other = rescale(net, Pair({"A": "ij"}, {"W": "jo"}, "square"), torch.tensor([1.0, 2.0]))
-    >>> other["A"][0].tolist(), other["W"][:, 0].tolist()
-    ([1.0, 2.0], [1.0, 0.25])
-    """
-    pair.require(params)
-    like = next(iter(params.values()))
-    beta = torch.as_tensor(scale, dtype=like.dtype, device=like.device)
-    if not bool((beta > 0).all()):
-        raise ValueError(f"scale has an entry of {beta.min().item()}; every one must be positive")
-    return _multiply(
-        _multiply(params, pair.incoming, pair, beta), pair.outgoing, pair, beta**-pair.degree
-    )
-
-
-def rescale_neuron(params: Params, pair: Pair, neuron: int, scale: float) -> dict[str, Tensor]:
-    """:func:`rescale` for one neuron only; a run axis is kept, with the same neuron in every run.
-
-    Raises:
-        ValueError: if the scale is not positive, there is no such neuron, or neurons have two axes.
-
-    >>> net = {"A": torch.ones(3, 2), "b": torch.ones(2), "W": torch.ones(2, 1)}
-    >>> pair = Pair({"A": "ij", "b": "j"}, {"W": "jo"}, "relu")
-    >>> rescale_neuron(net, pair, 1, 4.0)["b"].tolist()  # the bias too
-    [1.0, 4.0]
-    """
-    if len(pair.neurons) != 1:
-        raise ValueError(f"the neurons have the axes {pair.neurons!r}; use rescale, with a tensor")
-    count = pair.squares(params)[0].shape[-1]
-    if not 0 <= neuron < count:
-        raise ValueError(f"neuron is {neuron}; wanted 0 to {count - 1}")
-    beta = next(iter(params.values())).new_ones(count)
-    beta[neuron] = scale
-    return rescale(params, pair, beta)
-
-
-def norm_along_orbit(params: Params, pair: Pair, scales: Tensor) -> Tensor:
-    """The norm of all weights when every neuron is rescaled by beta, in closed form.
-
-    With a_j and c_j the squared norms of neuron j's incoming and outgoing weights and r that of all
-    other weights::
-
-        norm(beta)^2 = r + sum_j (a_j beta^2 + c_j beta^(-2k))
-
-    Args:
-        params, pair: as for :func:`rescale`, without a run axis.
-        scales: (K,) positive numbers.
-
-    Returns:
-        (K,) norms.
-
-    >>> net = {"A": torch.tensor([[3.0]]), "W": torch.tensor([[4.0]])}
-    >>> norm_along_orbit(net, Pair({"A": "ij"}, {"W": "jo"}), torch.tensor([1.0, 2.0]))
-    tensor([5.0000, 6.3246])
-    """
-    if not bool((scales > 0).all()):
-        raise ValueError(f"scales has an entry of {scales.min().item()}; all must be positive")
-    into, out = (side.sum() for side in pair.squares(params))
-    named = pair.incoming.keys() | pair.outgoing.keys()
-    rest = sum(float(t.square().sum()) for name, t in params.items() if name not in named)
-    return (rest + into * scales**2 + out * scales ** (-2 * pair.degree)).sqrt()
-
-
-def random_orbit(
-    params: Params,
-    pairs: Sequence[Pair],
-    generator: torch.Generator,
-    *,
-    count: int = 100,
-    spread: float = 1.0,
-) -> dict[str, Tensor]:
-    """Random points of a network's orbit, every neuron with a scale of its own.
-
-    The logarithms of the scales are normal with standard deviation ``spread``, drawn in float64.
-
-    Args:
-        params: without a run axis.
-        pairs: applied one after another.
-        generator: a CPU generator, the source of the scales.
-        count: how many points.
-
-    Returns:
-        Tensors with a leading axis of ``count``: the same function each, at so many norms.
-
-    >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
-    >>> pair = Pair({"A": "ij"}, {"W": "jo"})
-    >>> points = random_orbit(net, [pair], torch.Generator().manual_seed(0), count=4)
-    >>> points["A"].shape, torch.allclose(points["A"] @ points["W"], net["A"] @ net["W"])
-    (torch.Size([4, 3, 2]), True)
-    """
-    points = {name: t.expand(count, *t.shape) for name, t in params.items()}
-    for pair in pairs:
-        shape = (count, *pair.squares(params)[0].shape)
-        log = spread * torch.randn(shape, generator=generator, dtype=torch.float64)
-        like = params[next(iter(pair.incoming))]
-        points = rescale(points, pair, log.exp().to(like))
-    return points
-
-
 def sequential_pairs(net: nn.Sequential) -> list[Pair]:
     """The pairs of a ``torch.nn.Sequential`` of Linear layers with activations between them.
 
@@ -308,17 +196,3 @@ def sequential_pairs(net: nn.Sequential) -> list[Pair]:
             "rescaling, such as Sequential(Linear(2, 3), ReLU(), Linear(3, 1))"
         )
     return pairs
-
-
-def _multiply(
-    params: Params, side: Mapping[str, str], pair: Pair, scale: Tensor
-) -> dict[str, Tensor]:
-    """The tensors of a side times a number, or one number a neuron."""
-    if scale.ndim == 0:
-        return {name: t * scale if name in side else t for name, t in params.items()}
-    return {
-        name: torch.einsum(f"...{side[name]},...{pair.neurons}->...{side[name]}", t, scale)
-        if name in side
-        else t
-        for name, t in params.items()
-    }
