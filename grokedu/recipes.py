@@ -1,6 +1,7 @@
 """Settings that are known to work, each one call away: ``recipes.get("p31-grok")(seeds=5)``.
 
-Every recipe trains the two-layer network on addition modulo p, full batch, with AdamW.
+Every recipe trains on addition modulo p, full batch, with AdamW: those in :data:`RECIPES` the
+two-layer network, those in :data:`TRANSFORMERS` the one-layer transformer.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+from grokedu.models.transformer import Transformer
 from grokedu.models.two_layer import TwoLayer
 from grokedu.runs import Runs
-from grokedu.tasks import make_task
+from grokedu.tasks import Task, make_task
 from grokedu.training import train
 
 
@@ -26,7 +28,7 @@ class Recipe:
         loss, lr, weight_decay, steps: the training's; ``steps`` leaves room after the grok.
         summary: what to expect.
 
-    >>> recipe = get("p31-grok")
+    >>> recipe = RECIPES["p31-grok"]
     >>> (recipe.p, recipe.width, recipe.fraction, recipe.weight_decay)
     (31, 128, 0.5, 0.3)
     """
@@ -78,15 +80,79 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def get(name: str) -> Recipe:
+@dataclass(frozen=True)
+class TransformerRecipe:
+    """A setting of the one-layer transformer; calling it trains.
+
+    Attributes:
+        model: the architecture.
+        fraction: the share of all pairs to train on.
+        lr, weight_decay, steps: the training's; ``steps`` leaves room after the grok.
+        summary: what to expect.
+
+    >>> recipe = get("p53-transformer")
+    >>> (recipe.model.p, recipe.model.d_model, recipe.fraction, recipe.lr)
+    (53, 64, 0.5, 0.01)
+    """
+
+    model: Transformer
+    fraction: float
+    lr: float
+    weight_decay: float
+    steps: int
+    summary: str
+
+    def __call__(self, seeds: int | Sequence[int] = 5, **overrides: Any) -> Runs:
+        """Train over these seeds.
+
+        Args:
+            seeds: how many, or which.
+            overrides: attributes of the recipe to change, and any argument of
+                :func:`grokedu.training.train`.
+        """
+        own = {f.name for f in fields(self)}
+        changed = replace(self, **{k: v for k, v in overrides.items() if k in own})
+        count = seeds if isinstance(seeds, int) else len(seeds)
+        settings: dict[str, Any] = {
+            "steps": changed.steps,
+            "lr": changed.lr,
+            "weight_decay": changed.weight_decay,
+            "labels": {"fraction": [changed.fraction] * count},
+        }
+        settings |= {k: v for k, v in overrides.items() if k not in own}
+        return train(changed.model, changed.task, seeds=seeds, **settings)
+
+    def task(self, seed: int) -> Task:
+        """The task of a seed, with as many classes as the model has logits."""
+        task = make_task("modular_addition", self.model.p, self.fraction, seed)
+        return replace(task, classes=self.model.classes)
+
+
+TRANSFORMERS: dict[str, TransformerRecipe] = {
+    "p53-transformer": TransformerRecipe(
+        Transformer(53, d_model=64, d_mlp=128), 0.5, 0.01, 1.0, 800, "key frequencies, in a minute"
+    ),
+    "p113-transformer": TransformerRecipe(
+        Transformer(113, equals_logit=True), 0.3, 0.003, 1.0, 3000,
+        "the published network at three times its learning rate",
+    ),
+    "p113-nanda": TransformerRecipe(
+        Transformer(113, equals_logit=True), 0.3, 0.001, 1.0, 14000,
+        "the published setting, but without its ten steps of warm-up",
+    ),
+}  # fmt: skip
+
+
+def get(name: str) -> Recipe | TransformerRecipe:
     """The recipe of this name.
 
     Raises:
         ValueError: if there is none.
     """
-    if name not in RECIPES:
-        raise ValueError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
-    return RECIPES[name]
+    every: dict[str, Recipe | TransformerRecipe] = {**RECIPES, **TRANSFORMERS}
+    if name not in every:
+        raise ValueError(f"no recipe is called {name!r}; there are {', '.join(every)}")
+    return every[name]
 
 
 def p31_grok(seeds: int | Sequence[int] = 5, **overrides: Any) -> Runs:

@@ -17,7 +17,7 @@ and two matrix products. It is the same function with the same gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -199,6 +199,14 @@ class Transformer:
         tables = self.tables(params)
         hidden, direct = self._streams(tables, pairs)
         return hidden @ tables.second + direct
+
+    def gradient(
+        self, pairs: Tensor, labels: Tensor, weights: Tensor, loss: str
+    ) -> Callable[[Params], dict[str, Tensor]]:
+        """The gradient of a weighted loss, see :mod:`grokedu.models.transformer_gradient`."""
+        from grokedu.models.transformer_gradient import TransformerGradient
+
+        return TransformerGradient(self, pairs, labels, weights, loss)
 
     def module(self, params: Params) -> TransformerModule:
         """A ``torch.nn.Module`` whose parameters share the memory of ``params``."""
