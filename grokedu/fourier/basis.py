@@ -66,13 +66,19 @@ def frequency_power(table: Tensor) -> Tensor:
     return fold(torch.einsum("kp,...pn->...kn", basis, table).square().sum(dim=-1))
 
 
-def sum_means(grid: Tensor) -> Tensor:
-    """The mean over the p pairs with each sum a + b mod p: (..., p*p, n) to (..., p, n).
+def sum_means(grid: Tensor, rows: Tensor | None = None) -> Tensor:
+    """The mean over the pairs with each sum a + b mod p: (..., p*p, n) to (..., p, n).
 
-    It is the projection on functions of a + b alone, entry s the value at sum s.
+    Over all pairs it is the projection on functions of a + b alone, entry s the value at sum s;
+    over some, the function of a + b that fits these best.
+
+    Args:
+        grid: (..., p*p, n) over all pairs.
+        rows: int64 (m,), the pairs to take the means over, such as ``task.test``; all by default.
 
     Raises:
-        ValueError: if the rows are not all pairs modulo an odd prime.
+        ValueError: if the rows are not all pairs modulo an odd prime, or some sum is not among the
+            chosen ones.
 
     >>> from grokedu.tasks import modular_addition
     >>> sum_means(modular_addition(5)[1].double()[:, None]).flatten().tolist()
@@ -80,8 +86,16 @@ def sum_means(grid: Tensor) -> Tensor:
     """
     p = modulus_of(grid)
     residues = torch.arange(p, device=grid.device)
-    partner = (residues[:, None] - residues) % p  # [s, a]: the b with a + b = s
-    return grid[..., residues * p + partner, :].mean(dim=-2)
+    if rows is None:
+        partner = (residues[:, None] - residues) % p  # [s, a]: the b with a + b = s
+        return grid[..., residues * p + partner, :].mean(dim=-2)
+    of_row = sums(p, grid.device)[rows]
+    counts = of_row.bincount(minlength=p)
+    if not counts.all():
+        raise ValueError(f"no chosen pair has the sum {counts.argmin().item()}; take more of them")
+    totals = grid.new_zeros(*grid.shape[:-2], p, grid.shape[-1])
+    totals.index_add_(-2, of_row, grid[..., rows, :])
+    return totals / counts.unsqueeze(-1)
 
 
 def sum_power(logits: Tensor) -> Tensor:
@@ -183,6 +197,16 @@ def fold(rows: Tensor) -> Tensor:
     tensor([1., 5., 9.])
     """
     return torch.cat([rows[..., :1], rows[..., 1:].unflatten(-1, (-1, 2)).sum(dim=-1)], dim=-1)
+
+
+def sums(p: int, device: torch.device | str = "cpu") -> Tensor:
+    """The sum a + b mod p of every pair, int64 (p*p,).
+
+    >>> sums(3).tolist()
+    [0, 1, 2, 1, 2, 0, 2, 0, 1]
+    """
+    residues = torch.arange(p, device=device)
+    return ((residues[:, None] + residues) % p).flatten()
 
 
 def modulus_of(grid: Tensor) -> int:

@@ -12,7 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from grokedu.fourier.basis import fold, fourier_basis, frequency_power, modulus_of, sum_power
+from grokedu.fourier.basis import (
+    fold,
+    fourier_basis,
+    frequency_power,
+    modulus_of,
+    sum_power,
+    sums,
+)
 
 
 def neuron_power(activations: Tensor) -> Tensor:
@@ -136,8 +143,7 @@ def distance_irrelevance(logits: Tensor) -> Tensor:
             f"got {logits.shape[-1]} logits for p = {p}; wanted at least one a residue"
         )
     residues = torch.arange(p, device=logits.device)
-    sums = ((residues[:, None] + residues) % p).flatten()
-    right = logits[..., torch.arange(p * p, device=logits.device), sums]
+    right = logits[..., torch.arange(p * p, device=logits.device), sums(p, logits.device)]
     partner = (residues - residues[:, None]) % p  # [d, a]: the b with a - b = d
     within = right[..., residues * p + partner].std(dim=-1, correction=0).mean(dim=-1)
     overall = right.std(dim=-1, correction=0)

@@ -8,6 +8,11 @@ Which frequencies are key is a choice. With those of the *final* network both me
 hindsight: at an early step they know what the network will come to. With the frequencies of the
 checkpoint itself (``key_frequencies(sum_power(logits))``) they do not. Both use labels; the
 restricted loss uses those of test pairs.
+
+The published restricted loss has a second way to know too much. Its projection averages the logits
+of all pairs with the same sum, train pairs among them, and gives the average back to the test
+pairs: a network that has only memorised, with one-hot logits on train pairs and zeros elsewhere,
+can have a restricted loss near 0. With ``rows=task.test`` averages are over test pairs alone.
 """
 
 from __future__ import annotations
@@ -15,22 +20,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grokedu.fourier.basis import fourier_basis, modulus_of, sum_means
+from grokedu.fourier.basis import fourier_basis, modulus_of, sum_means, sums
 from grokedu.measures import cross_entropy
 
 
-def sum_component(logits: Tensor, keys: Tensor) -> Tensor:
+def sum_component(logits: Tensor, keys: Tensor, rows: Tensor | None = None) -> Tensor:
     """The part of the logits that is made of cos and sin of w_k (a+b), k a key frequency.
 
-    The orthogonal projection over inputs, for each output on its own.
+    The projection over inputs, for each output on its own; over all pairs it is orthogonal.
 
     Args:
         logits: (..., p*p, n) over all pairs.
         keys: bool ((p+1)/2,), or (..., (p+1)/2) with a row for each leading index. Entry 0 must be
             False.
+        rows: int64 (m,), the pairs to project; all by default.
 
     Returns:
-        Of the shape of logits.
+        (..., m, n), with m = p*p by default.
 
     Raises:
         ValueError: for rows that are not all pairs modulo an odd prime, or keys of another shape.
@@ -49,23 +55,26 @@ def sum_component(logits: Tensor, keys: Tensor) -> Tensor:
     basis = fourier_basis(p, logits.dtype, logits.device)
     pairs_of_rows = keys[..., 1:].repeat_interleave(2, dim=-1)
     chosen = torch.cat([keys[..., :1], pairs_of_rows], dim=-1).to(logits)
-    of_sum = basis.T @ (chosen.unsqueeze(-1) * (basis @ sum_means(logits)))  # (..., p, n)
-    residues = torch.arange(p, device=logits.device)
-    sums = ((residues[:, None] + residues) % p).flatten()
-    return of_sum[..., sums, :]
+    of_sum = basis.T @ (chosen.unsqueeze(-1) * (basis @ sum_means(logits, rows)))  # (..., p, n)
+    of_row = sums(p, logits.device)
+    return of_sum[..., of_row if rows is None else of_row[rows], :]
 
 
-def restricted_logits(logits: Tensor, keys: Tensor) -> Tensor:
-    """The key frequencies' part of the logits, and the mean over inputs of each logit.
+def restricted_logits(logits: Tensor, keys: Tensor, rows: Tensor | None = None) -> Tensor:
+    """The key frequencies' part of the logits, and the mean over inputs of what is left.
 
-    Nanda et al. add the mean over inputs of (original - restricted); the key frequencies' part has
-    mean 0, so that is the mean of the original. Arguments and errors as in :func:`sum_component`.
+    Arguments, shape and errors as in :func:`sum_component`. Over all pairs the part has mean 0, so
+    that the mean of the logits themselves is added.
     """
-    return sum_component(logits, keys) + logits.mean(dim=-2, keepdim=True)
+    part = sum_component(logits, keys, rows)
+    whole = logits if rows is None else logits[..., rows, :]
+    return part + (whole - part).mean(dim=-2, keepdim=True)
 
 
-def restricted_loss(logits: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-    """The cross-entropy of :func:`restricted_logits` over all pairs, train and test, in nats.
+def restricted_loss(
+    logits: Tensor, labels: Tensor, keys: Tensor, rows: Tensor | None = None
+) -> Tensor:
+    """The cross-entropy of :func:`restricted_logits`, in nats.
 
     It uses the labels of test pairs, and hindsight where ``keys`` are those of a later step.
 
@@ -73,6 +82,8 @@ def restricted_loss(logits: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         logits: (..., p*p, classes) over all pairs; taken in float64.
         labels: int64 (p*p,).
         keys: as in :func:`sum_component`.
+        rows: int64 (m,), the pairs to project and to take the loss over: all as published, or
+            ``task.test`` for a measure that train pairs do not enter.
 
     Returns:
         (...).
@@ -91,7 +102,8 @@ def restricted_loss(logits: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
     >>> round(restricted_loss(logits, labels, frequency_mask(5, [1])).item(), 6)  # log 5
     1.609438
     """
-    return cross_entropy(restricted_logits(logits.double(), keys), labels)
+    wanted = labels if rows is None else labels[rows]
+    return cross_entropy(restricted_logits(logits.double(), keys, rows), wanted)
 
 
 def excluded_logits(logits: Tensor, keys: Tensor) -> Tensor:

@@ -91,6 +91,39 @@ def test_a_clock_restricted_to_its_frequencies_keeps_its_loss_and_without_them_i
     assert found == pytest.approx((left.logsumexp(0) - left[0]).item(), rel=1e-9)
 
 
+def test_test_pairs_alone_are_projected_by_least_squares() -> None:
+    grid, rows = logits(), torch.randperm(P * P, generator=random_stream(0, "split"))[:30]
+    angle = 2 * math.pi / P * LABELS[rows].double()
+    every = torch.stack([f(k * angle) for k in (1, 2, 3) for f in (torch.cos, torch.sin)], dim=1)
+    design = torch.cat([torch.ones(30, 1).double(), every], dim=1)
+    fit = torch.linalg.lstsq(design, grid[rows]).solution
+    fit[[0, 3, 4]] = 0  # the constant, and frequency 2 which is no key
+    part = design @ fit
+    torch.testing.assert_close(sum_component(grid, KEYS, rows), part)
+    corrected = part + (grid[rows] - part).mean(dim=0)
+    assert restricted_loss(grid, LABELS, KEYS, rows).item() == pytest.approx(
+        cross_entropy(corrected, LABELS[rows]).item(), rel=1e-12
+    )
+    everything = torch.randperm(P * P, generator=random_stream(1, "split"))
+    torch.testing.assert_close(
+        restricted_loss(grid, LABELS, KEYS, everything), restricted_loss(grid, LABELS, KEYS)
+    )
+    with pytest.raises(ValueError, match="no chosen pair has the sum"):
+        restricted_loss(grid, LABELS, KEYS, rows[:5])
+
+
+def test_a_memoriser_fools_the_published_restricted_loss_but_not_the_one_of_test_pairs() -> None:
+    order = torch.randperm(P * P, generator=random_stream(2, "split"))
+    train, test = order[:24], order[24:]
+    memorised = torch.zeros(P * P, P, dtype=torch.float64)
+    memorised[train] = 60.0 * torch.nn.functional.one_hot(LABELS[train], P).double()
+    every = frequency_mask(P, [1, 2, 3])
+    assert cross_entropy(memorised[test], LABELS[test]).item() == pytest.approx(math.log(P))
+    assert restricted_loss(memorised, LABELS, every) < 0.1
+    held_out = restricted_loss(memorised, LABELS, every, test).item()
+    assert held_out == pytest.approx(math.log(P))
+
+
 def test_bad_keys_and_an_empty_train_part_are_refused() -> None:
     for keys in (KEYS[:-1], KEYS.double(), torch.ones(4, dtype=torch.bool)):
         with pytest.raises(ValueError, match=r"wanted bool, \(..., 4\) for p = 7"):
