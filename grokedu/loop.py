@@ -5,63 +5,43 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from grokedu import measures
-from grokedu.models.gradients import LOSSES, ExactGradient
-from grokedu.models.two_layer import TwoLayer
-from grokedu.optimizers import AdamW, State
+from grokedu.models.autograd import AutogradGradient, Model, loss_of_each
+from grokedu.optimizers import Optimizer, State, pack
 from grokedu.runs import Array, Runs, load_state
 from grokedu.tasks import Task, random_stream
 
+__all__ = ["Constraint", "Loop", "Measure", "Model", "Row"]
+
 Row = dict[str, Array]
 Gradient = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+Measure = Callable[[Mapping[str, Tensor]], Tensor]
+Mapper = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+OBSERVED = 2**24  # logits looked at in one go: 128 MB
 
 
-_LOSS = {"cross_entropy": measures.cross_entropy, "mse": measures.mean_squared_error}
+class Constraint(Protocol):
+    """What the loop asks of a constraint on the weights, such as a sphere of fixed norm.
 
-
-class Model(Protocol):
-    """What the loop asks of an architecture: a frozen dataclass with these two methods."""
-
-    def init(
-        self,
-        generator: Sequence[torch.Generator],
-        dtype: torch.dtype = ...,
-        device: torch.device | str = ...,
-    ) -> dict[str, Tensor]:
-        """Weights with a leading axis, one run a generator."""
-        ...
-
-    def apply(self, params: Mapping[str, Tensor], pairs: Tensor) -> Tensor:
-        """Logits of shape (S, n, classes)."""
-        ...
-
-
-class AutogradGradient:
-    """The same gradient as the closed form, for any model, by differentiating ``apply``.
-
-    All inputs go through the model and those outside a run's batch get weight 0, so that runs may
-    train on different examples while ``apply`` sees one set of inputs.
+    Pure, with the run axis first. ``init`` sees the initial weights and its state never changes,
+    so that nothing of it need be saved. A constraint may also have ``project_gradient(params,
+    grads, state)``, which is called before the optimizer and returns the gradients to give it. A
+    plain function from params to params, called after each step, is a constraint too.
     """
 
-    def __init__(
-        self, model: Model, inputs: Tensor, targets: Tensor, weights: Tensor, loss: str
-    ) -> None:
-        self.model, self.inputs, self.targets = model, inputs, targets
-        self.weights, self.loss = weights, loss
+    def init(self, params: Mapping[str, Tensor]) -> Any:
+        """The state, from the weights at the start."""
+        ...
 
-    def __call__(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The gradients of params with a leading axis of S runs, by name."""
-        leaves = {name: tensor.detach().requires_grad_() for name, tensor in params.items()}
-        logits = self.model.apply(leaves, self.inputs)
-        each = _LOSS[self.loss](logits.unsqueeze(-2), self.targets.unsqueeze(-1))
-        total = (each * self.weights).sum()
-        return dict(zip(leaves, torch.autograd.grad(total, [*leaves.values()]), strict=True))
+    def step(self, params: Mapping[str, Tensor], state: Any) -> Mapping[str, Tensor]:
+        """The constrained weights, after an optimizer step."""
+        ...
 
 
 @dataclass
@@ -71,12 +51,14 @@ class Loop:
     model: Model
     tasks: Sequence[Task]
     labels: dict[str, Array]
-    optimizer: AdamW
+    optimizer: Optimizer
     config: dict[str, Any]
     loss: str = "cross_entropy"
     batch_size: int | None = None
     dtype: torch.dtype = torch.float32
     device: torch.device | str = "cpu"
+    constraint: Constraint | Mapper | None = None
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
     step: int = field(default=0, init=False)
     recorded: list[int] = field(default_factory=list, init=False)
@@ -84,28 +66,26 @@ class Loop:
     checkpoints: dict[int, dict[str, Tensor]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss is {self.loss!r}; wanted one of {', '.join(LOSSES)}")
         smallest = min(len(task.train) for task in self.tasks)
         if self.batch_size is not None and not 0 < self.batch_size <= smallest:
             raise ValueError(
                 f"batch_size is {self.batch_size}; wanted 1 to {smallest}, the smallest train part"
             )
+        self._take_data()
         seeds = self.labels["seed"].tolist()
-        self.params = self.model.init(
+        params = self.model.init(
             [random_stream(seed, "init") for seed in seeds], self.dtype, self.device
         )
-        self.state: State = self.optimizer.init(self.params)
+        if "alpha" in self.labels:
+            scale = torch.from_numpy(self.labels["alpha"]).to(self.device, self.dtype)
+            params = {k: v * scale.view(-1, *[1] * (v.ndim - 1)) for k, v in params.items()}
+        # One tensor for all weights of a run: the optimizer's few operations are then paid once.
+        self.whole, self.params = pack(params)
+        self.elementwise = getattr(self.optimizer, "elementwise", False)
+        self.state: State = self.optimizer.init(self._packed())
+        self.project, self.constrain = _constraint(self.constraint, self.params)
         self.streams = [random_stream(seed, "batches") for seed in seeds]
-        self.inputs = self.tasks[0].inputs.to(self.device)
-        classes = self.tasks[0].classes
-        logits = self.model.apply(self.params, self.inputs[:1])
-        if logits.shape[-1] != classes:
-            raise ValueError(
-                f"the model tells {logits.shape[-1]} classes apart and the task has {classes}; "
-                "they must be the same, for example p=31 for both"
-            )
-        self.targets = torch.stack([task.targets for task in self.tasks]).to(self.device)
+        self._check_the_outputs()
         self.gradient = self._gradient([task.train for task in self.tasks])
 
     def advance(self) -> None:
@@ -118,9 +98,17 @@ class Loop:
                     for part, stream in zip(parts, self.streams, strict=True)
                 ]
             )
-        self.params, self.state = self.optimizer.step(
-            self.params, self.gradient(self.params), self.state
-        )
+        grads = self.gradient(self.params)
+        if self.project is not None:
+            grads = self.project(self.params, grads)
+        if self.elementwise:
+            flat = torch.cat([grads[name].flatten(1) for name in self.params], dim=1)
+            _, self.state = self.optimizer.step(self._packed(), {"weights": flat}, self.state)
+        else:
+            moved, self.state = self.optimizer.step(self.params, grads, self.state)
+            self._set(moved)
+        if self.constrain is not None:
+            self._set(self.constrain(self.params))
         self.step += 1
 
     @torch.no_grad()
@@ -129,23 +117,16 @@ class Loop:
 
         Losses are taken in float64: in float32 a cross-entropy below 1e-7 would read 0.
         """
-        logits = self.model.apply(self.params, self.inputs).double()
-        fit = _LOSS[self.loss]
-        columns: dict[str, list[float]] = {}
-        for run, task in enumerate(self.tasks):
-            for part, index in (("train", task.train), ("test", task.test)):
-                index = index.to(self.device)
-                some, wanted = logits[run, index], self.targets[run, index]
-                for name, value in (
-                    (f"{part}_loss", fit(some, wanted)),
-                    (f"{part}_accuracy", measures.accuracy(some, wanted)),
-                    (f"{part}_log_prob", measures.average_log_prob(some)),
-                ):
-                    columns.setdefault(name, []).append(value.item())
-        row = {name: np.array(column) for name, column in columns.items()}
+        block = max(1, OBSERVED // max(1, self.targets[0].numel() * self.tasks[0].classes))
+        parts = [
+            self._observed(slice(start, start + block))
+            for start in range(0, len(self.tasks), block)
+        ]
+        row = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         row["l2_norm"] = _numbers(measures.l2_norm(self.params, run_axis=True))
         norms = measures.tensor_norms(self.params, run_axis=True)
         row |= {f"norm_{name}": _numbers(norm) for name, norm in norms.items()}
+        row |= {name: _numbers(measure(self.params)) for name, measure in self.measures.items()}
         self.recorded.append(self.step)
         self.rows.append(row)
         return row
@@ -190,9 +171,11 @@ class Loop:
                 "delete it, or resume with the settings it was started with"
             )
         self.step = int(state["at"][0])
-        self.params = {name: runs.params[name].to(self.device) for name in self.params}
-        self.state = {
-            name: state[f"optimizer/{name}"].to(v.device) for name, v in self.state.items()
+        self._set({name: tensor.to(self.device) for name, tensor in runs.params.items()})
+        self.state = {  # numbers such as Adam's step count stay on the CPU, as torch wants them
+            name.removeprefix("optimizer/"): tensor.to(self.device) if tensor.ndim else tensor
+            for name, tensor in state.items()
+            if name.startswith("optimizer/")
         }
         for run, stream in enumerate(self.streams):
             stream.set_state(state[f"stream/{run}"])
@@ -203,6 +186,64 @@ class Loop:
         ]
         self.checkpoints = runs.checkpoints
 
+    def _packed(self) -> dict[str, Tensor]:
+        """The weights as the optimizer sees them."""
+        return {"weights": self.whole} if self.elementwise else self.params
+
+    def _set(self, params: Mapping[str, Tensor]) -> None:
+        for name, tensor in self.params.items():
+            if params[name] is not tensor:
+                tensor.copy_(params[name])
+
+    def _take_data(self) -> None:
+        """Inputs, shared or with a run axis, targets and the masks of train and test, (S, N)."""
+        inputs = [task.inputs for task in self.tasks]
+        self.own_inputs = any(not torch.equal(one, inputs[0]) for one in inputs[1:])
+        together = torch.stack(inputs) if self.own_inputs else inputs[0]
+        kind = self.dtype if together.is_floating_point() else together.dtype
+        self.inputs = together.to(self.device, kind)
+        self.targets = torch.stack([task.targets for task in self.tasks]).to(self.device)
+        self.masks = {
+            "train": torch.zeros(self.targets.shape[:2], dtype=torch.bool),
+            "test": torch.zeros(self.targets.shape[:2], dtype=torch.bool),
+        }
+        for run, task in enumerate(self.tasks):
+            self.masks["train"][run, task.train] = True
+            self.masks["test"][run, task.test] = True
+        self.masks = {part: mask.to(self.device) for part, mask in self.masks.items()}
+
+    def _check_the_outputs(self) -> None:
+        """One example through the model: refuse early what does not fit the task."""
+        outputs = self._apply(self.params, slice(None), first=1)
+        classes = self.tasks[0].classes
+        if outputs.shape[-1] != classes:
+            raise ValueError(
+                f"the model tells {outputs.shape[-1]} classes apart and the task has {classes}; "
+                "they must be the same, for example p=31 for both"
+            )
+        loss_of_each(self.loss, outputs, self.targets[:, :1])
+
+    def _apply(self, params: Mapping[str, Tensor], runs: slice, first: int | None = None) -> Tensor:
+        some = {name: tensor[runs] for name, tensor in params.items()}
+        if self.own_inputs:
+            return self.model.apply_each(some, self.inputs[runs, :first])  # type: ignore[attr-defined]
+        return self.model.apply(some, self.inputs[:first])
+
+    def _observed(self, runs: slice) -> Row:
+        """Losses, and for classes accuracies and log-probabilities, of these runs."""
+        outputs, targets = self._apply(self.params, runs).double(), self.targets[runs]
+        each = {"loss": loss_of_each(self.loss, outputs, targets)}
+        if not targets.is_floating_point():
+            each["accuracy"] = (outputs.argmax(dim=-1) == targets).double()
+            each["log_prob"] = outputs.log_softmax(dim=-1).mean(dim=-1)
+        row = {}
+        for part, mask in self.masks.items():
+            used = mask[runs]
+            for name, values in each.items():
+                total = torch.where(used, values, 0.0).sum(dim=1)
+                row[f"{part}_{name}"] = _numbers(total / used.sum(dim=1))
+        return row
+
     def _gradient(self, parts: Sequence[Tensor]) -> Gradient:
         longest = max(len(part) for part in parts)
         rows = torch.zeros(len(parts), longest, dtype=torch.int64)
@@ -211,11 +252,36 @@ class Loop:
             rows[run, : len(part)] = part
             weights[run, : len(part)] = 1 / len(part)
         rows, weights = rows.to(self.device), weights.to(self.device)
-        if isinstance(self.model, TwoLayer):
-            labels = self.targets.gather(1, rows)
-            return ExactGradient(self.model, self.inputs[rows], labels, weights, self.loss)
-        full = weights.new_zeros(self.targets.shape).scatter_add_(1, rows, weights)
-        return AutogradGradient(self.model, self.inputs, self.targets, full, self.loss)
+        each = torch.arange(len(parts), device=self.device).unsqueeze(1)
+        targets = self.targets[each, rows]
+        inputs = self.inputs[each, rows] if self.own_inputs else self.inputs[rows]
+        closed_form = getattr(self.model, "gradient", None)
+        if closed_form is not None:
+            return closed_form(inputs, targets, weights, self.loss)
+        used = rows.unique()
+        if self.own_inputs or (hasattr(self.model, "apply_each") and len(used) > longest):
+            return AutogradGradient(
+                self.model, inputs, targets, weights, self.loss, own_inputs=True
+            )
+        full = weights.new_zeros(self.targets.shape[:2]).scatter_add_(1, rows, weights)
+        inputs, targets = self.inputs[used], self.targets[:, used]
+        return AutogradGradient(self.model, inputs, targets, full[:, used], self.loss)
+
+
+def _constraint(
+    constraint: Constraint | Mapper | None, params: Mapping[str, Tensor]
+) -> tuple[Callable[..., dict[str, Tensor]] | None, Mapper | None]:
+    """What to do to the gradients before, and to the weights after an optimizer step."""
+    if constraint is None:
+        return None, None
+    if not hasattr(constraint, "init"):
+        return None, constraint
+    whole = cast(Constraint, constraint)
+    state, project = whole.init(params), getattr(whole, "project_gradient", None)
+    return (
+        None if project is None else lambda weights, grads: project(weights, grads, state),
+        lambda weights: whole.step(weights, state),
+    )
 
 
 def _numbers(tensor: Tensor) -> Array:

@@ -3,7 +3,8 @@
 The file is safetensors. Tensors: ``steps`` (T,), ``history/NAME`` (T, S), ``labels/NAME`` (S,),
 ``params/NAME`` (S, ...), ``checkpoint_runs`` (K,), ``checkpoint/STEP/NAME`` (K, ...), and in a file
 that a training loop resumes from also ``state/NAME``. The header's entry ``grokedu`` is JSON:
-``format`` (1), ``labels`` (their order) and ``config``.
+``format`` (1), ``labels`` (their order), ``config``, and ``texts`` (name to S strings) for the
+labels that are not numbers, which have no tensor.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from grokedu.measures import first_reach
+
+if TYPE_CHECKING:
+    import xarray
 
 FORMAT = 1
 Array = npt.NDArray[Any]
@@ -36,7 +40,7 @@ class Runs:
         steps: (T,) the optimizer steps at which the history was recorded.
         history: name to (T, S): train_loss, test_loss, train_accuracy, test_accuracy,
             train_log_prob, test_log_prob, l2_norm and norm_A, norm_B, ... a tensor.
-        labels: name to (S,), what each run is: seed, lr, weight_decay, fraction.
+        labels: name to (S,), what each run is: seed, lr, weight_decay, fraction; numbers or strings.
         params: the last weights, with a leading axis of S.
         checkpoints: step to weights, with a leading axis over ``checkpoint_runs``.
         checkpoint_runs: (K,) which of the S runs the checkpoints hold; all unless thinned.
@@ -95,10 +99,12 @@ class Runs:
         for name, wanted in labels.items():
             if name not in self.labels:
                 raise ValueError(f"no label is called {name!r}; there are {', '.join(self.labels)}")
-            keep &= np.isclose(self.labels[name][:, None], np.atleast_1d(wanted)).any(axis=1)
+            have, asked = self.labels[name], np.atleast_1d(wanted)
+            same = np.equal if have.dtype.kind == "U" else np.isclose
+            keep &= same(have[:, None], asked).any(axis=1)
         if not keep.any():
-            have = ", ".join(f"{k}={_summary(v)}" for k, v in self.labels.items())
-            raise ValueError(f"no run has {labels}; the runs have {have}")
+            there = ", ".join(f"{k}={_summary(v)}" for k, v in self.labels.items())
+            raise ValueError(f"no run has {labels}; the runs have {there}")
         return self.take(np.flatnonzero(keep))
 
     def take(self, which: Sequence[int] | Array) -> Runs:
@@ -134,20 +140,94 @@ class Runs:
         tensors = {k: v[int(rows[0])] for k, v in self.checkpoints[step].items()}
         return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}
 
+    def to_xarray(self, *, weights: bool = False) -> xarray.Dataset:
+        """The history as an ``xarray.Dataset`` with a dimension for each axis of the ensemble.
+
+        Where the runs are not every combination of some labels (after :meth:`take`, for example)
+        there is one dimension "run" instead, with the labels along it.
+
+        Args:
+            weights: whether to add the last weights, ``params/NAME``, and checkpoints of all runs,
+                ``checkpoint/NAME`` along "checkpoint".
+
+        Raises:
+            ImportError: without xarray, which ``pip install 'grokedu[research]'`` brings.
+
+        >>> runs = Runs(np.array([0, 5]), {"test_loss": np.array([[4.0, 3.0], [2.0, 1.0]])},
+        ...             {"lr": np.array([0.1, 0.2]), "seed": np.array([7, 7])})
+        >>> data = runs.to_xarray()
+        >>> data.test_loss.dims, data.test_loss.sel(lr=0.2, step=5).item()
+        (('step', 'lr'), 1.0)
+        """
+        import xarray  # optional, and a second to import
+
+        grid = self._grid()
+        shape = [len(values) for values in grid.values()]
+        order = self._places(grid) if grid else np.arange(len(self))
+        dims, sizes = ([*grid], shape) if grid else (["run"], [len(self)])
+
+        def along(values: Array, before: list[str], after: list[str]) -> tuple[list[str], Array]:
+            ordered = np.take(values, order, axis=len(before))
+            whole = (*values.shape[: len(before)], *sizes, *values.shape[len(before) + 1 :])
+            return [*before, *dims, *after], ordered.reshape(whole)
+
+        data = {name: along(values, ["step"], []) for name, values in self.history.items()}
+        coords: dict[str, Any] = {"step": self.steps, **grid}
+        for name, values in self.labels.items():
+            if name not in grid:
+                constant = len(np.unique(values)) == 1
+                coords[name] = values[0] if constant and grid else along(values, [], [])
+        if weights:
+            whole = np.array_equal(self.checkpoint_runs, np.arange(len(self)))
+            for name, tensor in self.params.items():
+                inner = [f"{name}_{axis}" for axis in range(tensor.ndim - 1)]
+                data[f"params/{name}"] = along(tensor.numpy(), [], inner)
+                if self.checkpoints and whole:
+                    stacked = torch.stack([c[name] for c in self.checkpoints.values()]).numpy()
+                    data[f"checkpoint/{name}"] = along(stacked, ["checkpoint"], inner)
+            if self.checkpoints and whole:
+                coords["checkpoint"] = [*self.checkpoints]
+        return xarray.Dataset(data, coords, {"config": json.dumps(self.config)})
+
+    def _grid(self) -> dict[str, Array]:
+        """The labels whose every combination is one run, with their values; empty without such."""
+        names = [name for name in self.config.get("axes", self.labels) if name in self.labels]
+        values = {}
+        for name in names:
+            unique, first = np.unique(self.labels[name], return_index=True)
+            if len(unique) > 1 or name in self.config.get("axes", ()):
+                values[name] = unique[np.argsort(first)]
+        if not values or np.prod([len(each) for each in values.values()]) != len(self):
+            return {}
+        return values if len({*self._codes(values)}) == len(self) else {}
+
+    def _codes(self, grid: Mapping[str, Array]) -> list[tuple[int, ...]]:
+        """Where in the grid each run belongs."""
+        columns = [
+            (self.labels[name][:, None] == values).argmax(axis=1) for name, values in grid.items()
+        ]
+        return [*zip(*(column.tolist() for column in columns), strict=True)]
+
+    def _places(self, grid: Mapping[str, Array]) -> Array:
+        """The runs in the order of the grid, its last axis fastest."""
+        codes = self._codes(grid)
+        return np.array(sorted(range(len(self)), key=codes.__getitem__))
+
     def save(self, path: str | os.PathLike[str], **state: Tensor) -> None:
         """Write all of it to one safetensors file, whole or not at all."""
         tensors = {"steps": torch.from_numpy(np.asarray(self.steps, dtype=np.int64))}
-        for group, arrays in (("history", self.history), ("labels", self.labels)):
+        texts = {k: v.tolist() for k, v in self.labels.items() if v.dtype.kind == "U"}
+        numbers = {k: v for k, v in self.labels.items() if k not in texts}
+        for group, arrays in (("history", self.history), ("labels", numbers)):
             tensors |= {f"{group}/{k}": torch.from_numpy(v.copy()) for k, v in arrays.items()}
         tensors |= {f"params/{k}": v for k, v in self.params.items()}
         tensors["checkpoint_runs"] = torch.from_numpy(np.asarray(self.checkpoint_runs))
         for step, weights in self.checkpoints.items():
             tensors |= {f"checkpoint/{step}/{k}": v for k, v in weights.items()}
         tensors |= {f"state/{k}": v for k, v in state.items()}
-        names = [
-            *self.labels
-        ]  # safetensors sorts by name; the order of the labels is worth keeping
-        header = json.dumps({"format": FORMAT, "labels": names, "config": self.config})
+        names = [*self.labels]  # safetensors sorts by name; their order is worth keeping
+        described = {"format": FORMAT, "labels": names, "config": self.config, "texts": texts}
+        header = json.dumps(described)
         whole = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -179,6 +259,7 @@ def load_state(path: str | os.PathLike[str]) -> tuple[Runs, dict[str, Tensor]]:
     def group(prefix: str) -> dict[str, Tensor]:
         return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
+    texts = header.get("texts", {})
     checkpoints: dict[int, dict[str, Tensor]] = {}
     for name, tensor in group("checkpoint/").items():
         step, _, key = name.partition("/")
@@ -186,7 +267,10 @@ def load_state(path: str | os.PathLike[str]) -> tuple[Runs, dict[str, Tensor]]:
     runs = Runs(
         steps=tensors["steps"].numpy(),
         history={k: v.numpy() for k, v in group("history/").items()},
-        labels={k: tensors[f"labels/{k}"].numpy() for k in header["labels"]},
+        labels={
+            k: np.array(texts[k]) if k in texts else tensors[f"labels/{k}"].numpy()
+            for k in header["labels"]
+        },
         params=group("params/"),
         checkpoints=dict(sorted(checkpoints.items())),
         checkpoint_runs=tensors["checkpoint_runs"].numpy(),
@@ -227,5 +311,6 @@ def concatenate(parts: Sequence[Runs]) -> Runs:
 
 
 def _summary(values: Array) -> str:
-    unique = [f"{value:g}" for value in np.unique(values)]
+    text = values.dtype.kind == "U"
+    unique = [str(value) if text else f"{value:g}" for value in np.unique(values)]
     return unique[0] if len(unique) == 1 else "{" + ", ".join(unique) + "}"

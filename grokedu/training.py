@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from grokedu.loop import Loop, Model, Row
-from grokedu.optimizers import AdamW
+from grokedu.loop import Constraint, Loop, Mapper, Measure, Model, Row
+from grokedu.optimizers import AdamW, Optimizer
 from grokedu.runs import Array, Runs
 from grokedu.tasks import Task
 
@@ -74,9 +76,13 @@ def train(
     steps: int,
     lr: float | Sequence[float] = 1e-2,
     weight_decay: float | Sequence[float] = 0.0,
+    alpha: float | Sequence[float] | None = None,
     betas: tuple[float, float] = (0.9, 0.98),
+    optimizer: Callable[..., Optimizer] | None = None,
+    constraint: Constraint | Mapper | None = None,
     loss: str = "cross_entropy",
     batch_size: int | None = None,
+    measures: Mapping[str, Measure] | None = None,
     record: Sequence[int] | None = None,
     checkpoints: Sequence[int] = (),
     stop: str | Callable[[int, Row], bool] | None = None,
@@ -88,7 +94,7 @@ def train(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Runs:
-    """Train one run or many, side by side, with AdamW, and record how they went.
+    """Train one run or many, side by side, with AdamW unless told, and record how they went.
 
     Run i draws from streams of its own (:func:`grokedu.tasks.random_stream` of its seed): "init"
     for the weights, "batches" for minibatches, and "split" where ``tasks`` is called with the seed.
@@ -102,9 +108,16 @@ def train(
         seeds: a list of S seeds, or a number S for 0 .. S-1.
         steps: how many optimizer steps.
         lr, weight_decay: a number, or one for each run.
+        alpha: every initial weight is multiplied by it, one number or one for each run.
         betas: AdamW's.
-        loss: "cross_entropy" or "mse".
+        optimizer: another optimizer: called with the tensors ``lr`` and ``weight_decay``, (S,), it
+            returns one of :mod:`grokedu.optimizers`. ``functools.partial(SGD, momentum=0.9)``, or
+            for one of torch's ``functools.partial(EachRun, torch.optim.RMSprop)``.
+        constraint: applied to the weights after each step, see :class:`grokedu.loop.Constraint`.
+        loss: "cross_entropy" or "mse"; "mse" for a task of real targets.
         batch_size: train examples a step, drawn anew without replacement; None for all of them.
+        measures: further measures to record, name to a function from the weights (with their run
+            axis) to a tensor (S,).
         record: the steps to record at; :func:`log_spaced` by default.
         checkpoints: the steps whose weights to keep.
         stop: "grokked" (all runs have a test accuracy of 0.99), or a function of (step, row), asked
@@ -131,13 +144,17 @@ def train(
     numbers = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
     if not numbers or steps < 1:
         raise ValueError(f"seeds={seeds}, steps={steps}; wanted at least one of each")
-    chosen = _one_task_a_run(tasks, numbers)
+    chosen = _one_task_a_run(model, tasks, numbers)
     named = {
         "seed": np.array(numbers),
         "lr": _one_number_a_run("lr", lr, numbers),
         "weight_decay": _one_number_a_run("weight_decay", weight_decay, numbers),
         "train_size": np.array([len(task.train) for task in chosen]),
     }
+    if alpha is not None:
+        named["alpha"] = _one_number_a_run("alpha", alpha, numbers)
+        if not (named["alpha"] > 0).all():
+            raise ValueError(f"alpha is {alpha}; it must be positive, for example 8.0")
     named |= {k: _one_number_a_run(k, v, numbers) for k, v in (labels or {}).items()}
     at = sorted({*(log_spaced(steps) if record is None else record)} & {*range(steps + 1)})
     if not at or not all(0 <= step <= steps for step in checkpoints):
@@ -146,7 +163,7 @@ def train(
             "least one to record at"
         )
     config: dict[str, Any] = {
-        "model": {"kind": type(model).__name__, **vars(model)},
+        "model": {"kind": type(model).__name__, **_plain(vars(model))},
         "task": chosen[0].name,
         "tasks": [_fingerprint(task) for task in chosen],
         "labels": {name: values.tolist() for name, values in named.items()},
@@ -157,10 +174,23 @@ def train(
         "record": at,
         "checkpoints": sorted(checkpoints),
         "dtype": str(dtype).removeprefix("torch."),
+        "optimizer": called(optimizer),
+        "constraint": called(constraint),
+        "measures": sorted(measures or ()),
     }
     rate, decay = (torch.from_numpy(named[name]).to(device) for name in ("lr", "weight_decay"))
     loop = Loop(
-        model, chosen, named, AdamW(rate, decay, betas), config, loss, batch_size, dtype, device
+        model,
+        chosen,
+        named,
+        AdamW(rate, decay, betas) if optimizer is None else optimizer(lr=rate, weight_decay=decay),
+        config,
+        loss,
+        batch_size,
+        dtype,
+        device,
+        constraint,
+        measures or {},
     )
     ending = _grokked if stop == "grokked" else stop
     if isinstance(ending, str):
@@ -173,6 +203,30 @@ def train(
         which = np.flatnonzero(runs.diverged()).tolist()
         warnings.warn(f"the train loss of runs {which} became nan or infinite", stacklevel=2)
     return runs
+
+
+def called(thing: object) -> str | None:
+    """What to call an optimizer, a constraint or a function in a result's labels and config.
+
+    >>> called(AdamW), called(len), called(None)
+    ('AdamW', 'len', None)
+    """
+    if thing is None or isinstance(thing, str):
+        return thing
+    if isinstance(thing, partial):
+        given = [called(each) or "None" for each in thing.args]
+        given += [f"{name}={value!r}" for name, value in (thing.keywords or {}).items()]
+        return f"{called(thing.func)}({', '.join(given)})"
+    return getattr(thing, "__qualname__", None) or repr(thing)
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's settings as JSON gives them back, without what is private to it."""
+    return {
+        name: json.loads(json.dumps(value, default=called))
+        for name, value in settings.items()
+        if not name.startswith("_")
+    }
 
 
 def _run_through(
@@ -214,15 +268,26 @@ def _grokked(_step: int, row: Row) -> bool:
 
 
 def _one_task_a_run(
-    tasks: Task | Sequence[Task] | Callable[[int], Task], seeds: Sequence[int]
+    model: Model, tasks: Task | Sequence[Task] | Callable[[int], Task], seeds: Sequence[int]
 ) -> list[Task]:
     if isinstance(tasks, Task):
         return [tasks] * len(seeds)
     chosen = [tasks(seed) for seed in seeds] if callable(tasks) else [*tasks]
     if len(chosen) != len(seeds):
         raise ValueError(f"got {len(chosen)} tasks for {len(seeds)} seeds; wanted one for each")
-    if any(not torch.equal(task.inputs, chosen[0].inputs) for task in chosen):
-        raise ValueError("the tasks have different inputs; runs side by side must share them")
+    if (
+        len({task.inputs.shape for task in chosen}) > 1
+        or len({task.classes for task in chosen}) > 1
+    ):
+        raise ValueError(
+            "the tasks have different inputs; runs side by side must share their shape"
+        )
+    own_inputs = any(not torch.equal(task.inputs, chosen[0].inputs) for task in chosen)
+    if own_inputs and not hasattr(model, "apply_each"):
+        raise ValueError(
+            f"the tasks have different inputs, and a {type(model).__name__} takes the same for all "
+            "runs; runs side by side must share them, or the model needs an apply_each"
+        )
     return chosen
 
 

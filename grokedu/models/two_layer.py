@@ -131,6 +131,14 @@ class TwoLayer:
         logits = ACTIVATIONS[self.activation](hidden) @ params["W"]
         return logits + params["c"].unsqueeze(-2) if self.biases else logits
 
+    def gradient(
+        self, pairs: Tensor, labels: Tensor, weights: Tensor, loss: str
+    ) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
+        """The gradient in closed form, :class:`grokedu.models.gradients.ExactGradient`."""
+        from grokedu.models.gradients import ExactGradient  # which needs this module
+
+        return ExactGradient(self, pairs, labels, weights, loss)
+
     def module(self, params: Mapping[str, Tensor]) -> TwoLayerModule:
         """A ``torch.nn.Module`` whose parameters share the memory of ``params``."""
         return TwoLayerModule(self, params)
