@@ -148,9 +148,9 @@ def partial_correlation(
         first, second = ranks(first), ranks(second)
         others = np.column_stack([ranks(column) for column in others.T])
     design = np.column_stack([np.ones(len(first)), others])
-    basis = np.linalg.svd(design, full_matrices=False)
-    floor = basis.S[0] * len(design) * np.finfo(np.float64).eps
-    span = basis.U[:, basis.S > floor]
+    left, singular, _ = np.linalg.svd(design, full_matrices=False)
+    floor = singular[0] * len(design) * np.finfo(np.float64).eps
+    span = left[:, singular > floor]
     rest = [one - span @ (span.T @ one) for one in (first, second)]
     sizes = [np.linalg.norm(one) for one in rest]
     whole = [np.linalg.norm(one - one.mean()) for one in (first, second)]
