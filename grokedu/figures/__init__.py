@@ -2,19 +2,28 @@
 
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
+from grokedu.figures.delays import Arm, delays
+from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
+from grokedu.figures.orbit import orbit
+from grokedu.figures.progress_measures import progress_measures
 from grokedu.figures.style import Described, show
 from grokedu.figures.weight_decay_law import weight_decay_law
 
 __all__ = [
+    "Arm",
     "Described",
     "LiveCurves",
     "critical_fraction",
     "curves",
+    "delays",
+    "landscape",
     "metrics_against_loss",
     "norms",
+    "orbit",
+    "progress_measures",
     "show",
     "weight_decay_law",
 ]

@@ -20,6 +20,12 @@ CLAIMS: dict[str, str] = {
     "critical-fraction": "below a critical share of the data nothing generalises",
     "norm-and-grokking": "the weight norm falls when a network groks",
     "plain-metrics": "a norm or a label-free loss tells the test loss",
+    "progress-measures": "a circuit of a few frequencies forms before the test loss falls",
+    "modular-sphere": "at a fixed weight norm a network generalises as soon as it fits",
+    "mnist-landscape": "at a fixed norm the train loss is L-shaped and the test loss U-shaped",
+    "mnist-grokking": "a large initial scale delays generalisation on MNIST",
+    "effective-learning-rate": "the cost of a large norm is the small angle of Adam's steps",
+    "norm-balance": "weight decay balances the norms that a symmetry links",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -71,6 +71,8 @@ def descend(
     loss: str = "mse",
     schedule: Callable[[float], float] | None = None,
     record: Sequence[int] = (),
+    gradient: Callable[[Params], dict[str, Tensor]] | None = None,
+    stop: Callable[[Mapping[str, Array]], bool] | None = None,
 ) -> Descent:
     """Train S runs on the same batches, each under its own constraint.
 
@@ -85,6 +87,9 @@ def descend(
         loss: "mse" (one-hot targets, mean over classes) or "cross_entropy".
         schedule: from the share of training that is over, 0 to 1, to a factor of the learning rate.
         record: the steps to record at; the last is always.
+        gradient: from weights to gradients, in place of autograd, for full batches only: such as
+            :class:`grokedu.models.gradients.ExactGradient`.
+        stop: asked at each record, with the newest row, name to (S,), whether to end.
 
     Raises:
         ValueError: for an unknown loss, a batch size that does not fit, no steps or empty data.
@@ -97,6 +102,8 @@ def descend(
             f"and {len(split.test_labels)} to test on; wanted one of {', '.join(LOSSES)}, steps >= "
             "1, a batch of at most the train examples, and some of both"
         )
+    if gradient is not None and size < n:
+        raise ValueError(f"batch_size is {batch_size} with a gradient given, which sees all {n}")
     weights = {name: tensor.detach().clone() for name, tensor in params.items()}
     found, at = Descent(weights), {*record, steps}
     held = constraint.init(weights) if constraint else {}
@@ -105,17 +112,19 @@ def descend(
     for step in range(steps + 1):
         if step in at:
             _record(found, model, weights, before, split, loss, step)
+            if stop and stop({name: values[-1] for name, values in found.history.items()}):
+                break
         if step == steps:
             break
-        if len(order) < size:
-            order = torch.randperm(n, generator=generator)
-        batch, order = order[:size].to(split.train_inputs.device), order[size:]
-        examples = (
-            (split.train_inputs, split.train_labels)
-            if size == n
-            else (split.train_inputs[batch], split.train_labels[batch])
-        )
-        grads = _gradient(model, weights, *examples, loss)
+        if gradient is not None:
+            grads = gradient(weights)
+        else:
+            if len(order) < size:
+                order = torch.randperm(n, generator=generator)
+            batch, order = order[:size].to(split.train_inputs.device), order[size:]
+            some = (split.train_inputs, split.train_labels)
+            examples = some if size == n else (some[0][batch], some[1][batch])
+            grads = _gradient(model, weights, *examples, loss)
         before = {k: v.clone() for k, v in weights.items()} if step + 1 in at else None
         now = optimizer if schedule is None else _at_rate(optimizer, schedule(step / steps))
         if constraint:

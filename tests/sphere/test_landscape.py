@@ -10,10 +10,11 @@ import torch
 from grokedu import sphere
 from grokedu.measures import l2_norm
 from grokedu.models import TwoLayer
+from grokedu.models.gradients import ExactGradient
 from grokedu.models.mlp import MLP
 from grokedu.optimizers import SGD, Adam, AdamW
 from grokedu.sphere import Split
-from grokedu.tasks import random_stream
+from grokedu.tasks import modular_addition, random_stream
 
 
 def clusters(size: int = 20, seed: int = 0, test: int = 40) -> Split:
@@ -67,6 +68,26 @@ def test_it_does_not_change_the_weights_it_is_given_and_is_plain_training_uncons
         optimizer.step()
     for name in params:
         torch.testing.assert_close(done.params[name], leaves[name].detach())
+
+
+def test_a_gradient_in_closed_form_and_an_early_end() -> None:
+    model, (pairs, labels) = TwoLayer(5, 16), modular_addition(5)
+    split = Split(pairs[:15], labels[:15], pairs[15:], labels[15:])
+    params = {k: v.double() for k, v in sphere.scaled_copies(model, 0, [1.0]).items()}
+    weights = torch.full((1, 15), 1 / 15, dtype=torch.float64)
+    exact = ExactGradient(model, pairs[None, :15], labels[None, :15], weights)
+    settings: dict[str, Any] = {
+        "optimizer": Adam(0.03), "steps": 200, "loss": "cross_entropy", "record": range(0, 200, 10),
+        "generator": torch.Generator(), "stop": lambda row: row["train_accuracy"].min() == 1,
+    }  # fmt: skip
+    one = sphere.descend(model, params, split, **settings)
+    two = sphere.descend(model, params, split, **settings, gradient=exact)
+    assert one.steps == two.steps
+    assert 0 < one.steps[-1] < 200
+    assert one.history["train_accuracy"][-2] < 1
+    np.testing.assert_allclose(one.history["test_loss"], two.history["test_loss"], rtol=1e-9)
+    with pytest.raises(ValueError, match="batch_size is 5 with a gradient given"):
+        sphere.descend(model, params, split, **settings, gradient=exact, batch_size=5)
 
 
 def test_a_schedule_multiplies_the_rate_of_every_step() -> None:
