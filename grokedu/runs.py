@@ -40,7 +40,7 @@ class Runs:
         steps: (T,) the optimizer steps at which the history was recorded.
         history: name to (T, S): train_loss, test_loss, train_accuracy, test_accuracy,
             train_log_prob, test_log_prob, l2_norm and norm_A, norm_B, ... a tensor.
-        labels: name to (S,), what each run is: seed, lr, weight_decay, fraction; numbers or strings.
+        labels: name to (S,), what each run is: seed, lr, fraction, loss ...; numbers or text.
         params: the last weights, with a leading axis of S.
         checkpoints: step to weights, with a leading axis over ``checkpoint_runs``.
         checkpoint_runs: (K,) which of the S runs the checkpoints hold; all unless thinned.
