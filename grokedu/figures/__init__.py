@@ -1,5 +1,6 @@
 """Figures: one function a figure, each with an alt text, which ``show(figure)`` displays too."""
 
+from grokedu.figures.accuracy_and_norm import accuracy_and_norm
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
@@ -9,6 +10,7 @@ from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
 from grokedu.figures.orbit import orbit
 from grokedu.figures.progress_measures import progress_measures
+from grokedu.figures.remedies import remedies
 from grokedu.figures.style import Described, show
 from grokedu.figures.weight_decay_law import weight_decay_law
 
@@ -16,6 +18,7 @@ __all__ = [
     "Arm",
     "Described",
     "LiveCurves",
+    "accuracy_and_norm",
     "critical_fraction",
     "curves",
     "delays",
@@ -24,6 +27,7 @@ __all__ = [
     "norms",
     "orbit",
     "progress_measures",
+    "remedies",
     "show",
     "weight_decay_law",
 ]
