@@ -15,7 +15,11 @@ from grokedu import __version__
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns an exit status: 0 done, 1 failed, 2 called wrongly."""
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given, rest = parser.parse_known_args(arguments)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(given, "source", rest) is None:
+        given.source = Path(rest[0])  # argparse does not look for it behind an option
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if given.command is None:
         parser.print_help()
         return 2
@@ -25,6 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except (ValueError, OSError, RuntimeError) as error:
         print(f"grokedu: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if not type(error).__module__.startswith(("sqlalchemy", "nbgrader", "sqlite3")):
+            raise
+        print(f"grokedu: the gradebook: {error}", file=sys.stderr)
         return 1
 
 
@@ -106,7 +115,8 @@ def _build(given: argparse.Namespace) -> int:
 
 def _grade(given: argparse.Namespace) -> int:
     from grokedu import lessons
-    from grokedu.classroom.grading.grade import Round, dask, grade
+    from grokedu.classroom.grading.cluster import dask
+    from grokedu.classroom.grading.grade import Round, grade
     from grokedu.classroom.grading.gradebook import open_course
     from grokedu.classroom.grading.plan import grading_seed, make_plan
     from grokedu.classroom.grading.regrade import regrade
@@ -125,14 +135,15 @@ def _grade(given: argparse.Namespace) -> int:
             confined=not given.no_sandbox,
             cell_seconds=course.config.LessonStep.get("cell_seconds", 20.0),
         )
+        make, jobs = dask(given.executor) if given.executor else (None, given.jobs)
         round = Round(
             course,
             plan,
             lessons.find(name).title,
             given.source,
-            given.jobs,
+            jobs,
             frozenset(given.student),
-            dask(given.executor) if given.executor else None,
+            make,
         )
         if given.regrade:
             return regrade(round, frozenset(given.exercise), given.apply)
@@ -170,6 +181,13 @@ def _reproduce(given: argparse.Namespace) -> int:
     from grokedu import reproduce
 
     return reproduce.main(given.name, quick=given.quick)
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _jobs(text: str) -> int:
@@ -246,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
         "(default: what is in gradebook/submitted)",
     )
     grade.add_argument(
-        "--jobs", type=_jobs, default=os.cpu_count() or 1, help="how many at once (default: cores)"
+        "--jobs", type=_jobs, default=_cores(), help="how many at once (default: cores)"
     )
     grade.add_argument(
         "--no-sandbox", action="store_true", help="run learners' code unprotected; it is recorded"

@@ -76,3 +76,11 @@ def test_a_number_of_jobs_that_is_none_is_refused(jobs, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["grade", "00", f"--jobs={jobs}"])
     assert "wanted a number from 1 to 256" in capsys.readouterr().err
+
+
+def test_a_source_may_stand_behind_an_option(tmp_path, capsys):
+    assert main(["grade", "00", "--root", str(tmp_path), "in.zip"]) == 1
+    assert "holds no nbgrader_config.py" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["grade", "00", "one.zip", "--root", str(tmp_path), "two.zip"])
+    assert "unrecognized arguments: two.zip" in capsys.readouterr().err

@@ -101,7 +101,7 @@ def test_a_second_run_grades_no_one_again(whole):
     before = records(whole)
     status, said = run(whole, "00")
     assert status == ALL_GRADED
-    assert f"{len(before)} of them were graded before" in said
+    assert f"Graded before, and as they were: {len(before)}" in said
     assert records(whole) == before
 
 

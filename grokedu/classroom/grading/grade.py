@@ -7,11 +7,12 @@ run, the next one goes on where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from grokedu.classroom.grading import feedback, intake
@@ -19,13 +20,13 @@ from grokedu.classroom.grading.backup import back_up
 from grokedu.classroom.grading.batch import MakeExecutor, grade_each, processes
 from grokedu.classroom.grading.gradebook import Course, enter_lesson, penalise, publish, scores
 from grokedu.classroom.grading.plan import Plan, answers_given
-from grokedu.classroom.grading.report import line, summary
-from grokedu.classroom.grading.result import GRADED, Result, Submission
+from grokedu.classroom.grading.report import line, printable, summary
+from grokedu.classroom.grading.result import NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.sandbox import why_not
-from grokedu.classroom.grading.scores import NOT_ENTERED
+from grokedu.classroom.grading.scores import not_as_recorded
 from grokedu.classroom.grading.similar import similar_answers
 
-ALL_GRADED, SOME_TO_REVIEW = 0, 3
+ALL_GRADED, NOT_ENTERED, SOME_TO_REVIEW = 0, 1, 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Round:
     Attributes:
         title: the lesson's, for feedback pages.
         source: a zip or folder to take in first; None for what is in ``submitted`` already.
+        taken: what became of a source's files, once it was taken in.
         students: grade only these; all when empty.
         make: makes executors for a number of jobs; processes of this machine when None.
     """
@@ -46,6 +48,7 @@ class Round:
     jobs: int = 1
     students: frozenset[str] = frozenset()
     make: MakeExecutor | None = None
+    taken: tuple[intake.Taken, ...] = ()
 
     @property
     def submitted(self) -> Path:
@@ -53,16 +56,8 @@ class Round:
         return Path(self.course.coursedir.root, self.course.coursedir.submitted_directory)
 
     def submissions(self) -> Iterator[Submission]:
-        """What was handed in, after taking in the source."""
-        taken = []
-        if self.source is not None:
-            taken = intake.collect(self.source, self.plan.lesson, self.submitted)
-            for each in taken:
-                if each.problem or each.notes or not each.student:
-                    said = "; ".join(part for part in (each.problem, *each.notes) if part)
-                    print(f"{each.file}: {each.outcome}{': ' + said if said else ''}")
-            print(f"Taken in from {self.source}: {len(taken)} files")
-        for submission in intake.read(self.submitted, self.plan.lesson, taken):
+        """What was handed in, by the students who are to be graded."""
+        for submission in intake.read(self.submitted, self.plan.lesson, self.taken):
             if not self.students or submission.student in self.students:
                 yield submission
 
@@ -74,48 +69,125 @@ class Round:
 
 
 def grade(round: Round) -> int:
-    """Grade what is not graded yet, and return `ALL_GRADED` or `SOME_TO_REVIEW`.
+    """Grade what is not graded yet, and return `ALL_GRADED`, `SOME_TO_REVIEW` or `NOT_ENTERED`.
 
     Raises:
-        ValueError: there is nothing to grade, or no sandbox to do it in.
+        ValueError: there is nothing to grade, no sandbox to do it in, or another run is grading.
         SandboxError: no sandbox came up.
     """
     require_sandbox(round.plan)
+    with alone(round):
+        round = taken_in(round)
+        submitted = {each.student: each.digest for each in round.submissions()}
+        known = round.course.ledger.all(round.plan.lesson).results
+        require_students(round, {*submitted, *known})
+        waiting = _not_graded(round, submitted)
+        failed = _grade_waiting(round, waiting) if waiting else 0
+        for note in penalise(round.course, round.plan.lesson):
+            print(printable(note))
+        settled = tell(round, graded_before=len(submitted) - len(waiting))
+    if failed:
+        print(f"Not entered: {failed}. Mend what is said above, and give the command again.")
+        return NOT_ENTERED
+    return ALL_GRADED if settled else SOME_TO_REVIEW
+
+
+def taken_in(round: Round) -> Round:
+    """The round with its source taken in, and what became of each file said."""
+    if round.source is None:
+        return round
+    taken = intake.collect(round.source, round.plan.lesson, round.submitted)
+    for each in taken:
+        if each.problem or each.notes or not each.student:
+            said = "; ".join(part for part in (each.problem, *each.notes) if part)
+            print(printable(f"{each.file}: {each.outcome}{': ' + said if said else ''}"))
+    students = len({each.student for each in taken if each.student})
+    print(f"Taken in from {round.source}: {students} students")
+    return replace(round, source=None, taken=tuple(taken))
+
+
+def _not_graded(round: Round, submitted: Mapping[str, str]) -> set[str]:
+    """The students whose submission has no result, or one that the gradebook does not show."""
     ledger, lesson = round.course.ledger, round.plan.lesson
-    submissions = list(_light(round.submissions()))
-    if not submissions:
-        raise ValueError(
-            f"nothing was handed in for {lesson}: no {round.submitted}/STUDENT/{lesson}/; "
-            "give a zip or a folder of notebooks after the lesson's name to take one in"
-        )
-    print(f"The gradebook is kept as it was: {back_up(round.course)}")
-    enter_lesson(round.course, lesson)
-    # A gradebook that was put back from a backup may lack results that the ledger has.
-    lost = {each.student for each in scores(round.course, lesson) if NOT_ENTERED in each.reasons}
-    waiting = {
-        student
-        for student, digest in submissions
-        if student in lost or not ledger.finished(lesson, student, digest)
-    }
+    waiting = {s for s, digest in submitted.items() if not ledger.finished(lesson, s, digest)}
     if waiting:
-        again = replace(round, source=None, students=frozenset(waiting))
-        with tqdm(total=len(waiting), unit="student", mininterval=0.5) as bar:
-            for result in round.results(again.submissions()):
+        print(f"The gradebook is kept as it was: {back_up(round.course)}")
+    enter_lesson(round.course, lesson)
+    # As after a gradebook was put back from a backup.
+    lost = (not_as_recorded(round.course, lesson) & set(submitted)) - waiting
+    if lost and not waiting:
+        print(f"The gradebook is kept as it was: {back_up(round.course)}")
+    return waiting | lost
+
+
+def _grade_waiting(round: Round, waiting: set[str]) -> int:
+    """Grade and enter some students; returns how many could not be entered."""
+    failed = 0
+    chosen = replace(round, students=frozenset(waiting))
+    with tqdm(total=len(waiting), unit="student", mininterval=0.5, disable=None) as bar:
+        for result in round.results(chosen.submissions()):
+            try:
                 record(round, result)
                 bar.write(line(result))
-                bar.update()
-    for note in penalise(round.course, lesson):
-        print(note)
-    records = ledger.all(lesson)
-    results = [records.results[s] for s, _ in submissions if s in records.results]
-    print(summary(results, round.plan, graded_before=len(submissions) - len(waiting)))
+            except Exception as error:  # one student's file or row must not cost the others theirs
+                failed += 1
+                bar.write(printable(f"{result.student}: not entered: {error}"))
+            bar.update()
+    return failed
+
+
+def tell(round: Round, graded_before: int) -> bool:
+    """Print the table and what to look at; returns whether nothing needs review any more."""
+    lesson = round.plan.lesson
+    records = round.course.ledger.all(lesson)
+    results = [r for s, r in records.results.items() if not round.students or s in round.students]
+    settled = {each.student for each in scores(round.course, lesson) if each.status != NEEDS_REVIEW}
+    print(summary(results, round.plan, settled, graded_before))
     for path, problem in records.damaged.items():
         print(f"{path}: {problem}")
     answers = {each.student: each.answers for each in results}
     for pair in similar_answers(answers, answers_given(round.plan)):
-        print(pair)
-    graded = len(results) == len(submissions) and all(each.status == GRADED for each in results)
-    return ALL_GRADED if graded else SOME_TO_REVIEW
+        print(printable(str(pair)))
+    return not records.damaged and all(each.student in settled for each in results)
+
+
+@contextmanager
+def alone(round: Round) -> Iterator[None]:
+    """Keep other runs from grading the same lesson.
+
+    Raises:
+        ValueError: another run is.
+    """
+    folder = round.course.ledger.folder / round.plan.lesson
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(folder / ".grading")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another run is grading {round.plan.lesson}: wait for its end") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def require_students(round: Round, there: Collection[str]) -> None:
+    """Refuse to grade nobody, or students who handed in nothing.
+
+    Raises:
+        ValueError: there is nobody, or not all of those who were asked for.
+    """
+    if missing := sorted(round.students - set(there)):
+        raise ValueError(
+            f"nothing was handed in for {round.plan.lesson} by {', '.join(missing)}; look at the "
+            f"folders in {round.submitted}"
+        )
+    if not there:
+        raise ValueError(
+            f"nothing was handed in for {round.plan.lesson}: no "
+            f"{round.submitted}/STUDENT/{round.plan.lesson}/; "
+            "give a zip or a folder of notebooks after the lesson's name to take one in"
+        )
 
 
 def record(round: Round, result: Result) -> None:
@@ -134,24 +206,3 @@ def require_sandbox(plan: Plan) -> None:
     missing = why_not() if plan.confined else ""
     if missing:
         raise ValueError(f"{missing}. To grade without a sandbox all the same: --no-sandbox")
-
-
-def dask(address: str) -> MakeExecutor:
-    """Makes executors that grade on the workers of a Dask cluster.
-
-    Raises:
-        ValueError: Dask is not installed.
-        OSError: there is no scheduler at the address.
-    """
-    try:
-        from dask.distributed import Client
-    except ImportError:
-        raise ValueError("--executor needs Dask: pip install 'grokedu[research]'") from None
-    client = Client(address, timeout=20)
-    make: Callable[[], Executor] = client.get_executor
-    return lambda jobs: make()
-
-
-def _light(submissions: Iterable[Submission]) -> Iterator[tuple[str, str]]:
-    """Who handed in what, without holding on to it."""
-    return ((each.student, each.digest) for each in submissions)

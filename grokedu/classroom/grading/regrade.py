@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
 from grokedu.classroom.grading.backup import back_up
-from grokedu.classroom.grading.grade import Round, record, require_sandbox
+from grokedu.classroom.grading.grade import Round, alone, record, require_sandbox
+from grokedu.classroom.grading.gradebook import enter_lesson
 from grokedu.classroom.grading.report import printable
 from grokedu.classroom.grading.result import GRADED, Result
 
@@ -40,42 +42,56 @@ def regrade(round: Round, exercises: frozenset[str], apply: bool) -> int:
         exercises: change the scores of these only; of all when empty.
 
     Raises:
-        ValueError: nothing of it was graded before, or there is no such exercise.
+        ValueError: nothing of it was graded before, there is no such exercise, or a source was
+            given.
     """
+    if round.source is not None:
+        raise ValueError("--regrade grades what is there; take the source in first, without it")
     require_sandbox(round.plan)
     known = round.plan.find(round.plan.lesson).exercises
     if unknown := exercises - set(known):
         raise ValueError(f"no exercise {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
     before = round.course.ledger.all(round.plan.lesson).results
-    if round.students:
-        before = {s: result for s, result in before.items() if s in round.students}
-    if not before:
+    if missing := round.students - set(before):
+        raise ValueError(
+            f"nothing of {round.plan.lesson} by {', '.join(sorted(missing))} was graded before"
+        )
+    chosen = {s: each for s, each in before.items() if not round.students or s in round.students}
+    if not chosen:
         raise ValueError(f"nothing of {round.plan.lesson} was graded before; grade it first")
-    again = replace(round, source=None, students=frozenset(before))
-    changes = []
-    with tqdm(total=len(before), unit="student", mininterval=0.5) as bar:
+    with alone(round):
+        return _regrade(round, chosen, exercises, apply)
+
+
+def _regrade(
+    round: Round, before: Mapping[str, Result], exercises: frozenset[str], apply: bool
+) -> int:
+    changed = done = 0
+    if apply:
+        print(f"The gradebook is kept as it was: {back_up(round.course)}")
+        enter_lesson(round.course, round.plan.lesson)
+    again = replace(round, students=frozenset(before))
+    with tqdm(total=len(before), unit="student", mininterval=0.5, disable=None) as bar:
         for result in round.results(again.submissions()):
             old = before[result.student]
+            if exercises and old.submission != result.submission:
+                bar.write(printable(f"{old.student}: handed in again since; grade that first"))
+                continue
             change = Change(old, _merged(round, old, result, exercises))
-            changes.append(_light(change, apply))
+            if apply:
+                record(round, change.new)
             if change.lines:
-                bar.write(f"{printable(old.student)}: {'; '.join(change.lines)}")
+                bar.write(printable(f"{old.student}: {'; '.join(change.lines)}"))
+            changed += bool(change.lines)
+            done += 1
             bar.update()
-    differing = [change for change in changes if change.lines]
-    print(f"{len(differing)} of {len(changes)} students change.")
-    if not apply:
-        print("Nothing was changed. To enter these scores: --regrade --apply")
-        return 0
-    print(f"The gradebook is kept as it was: {back_up(round.course)}")
-    for change in changes:
-        record(round, change.new)
-    print(f"Entered: {len(changes)}")
+    print(f"{changed} of {done} students change.")
+    print(
+        f"Entered: {done}"
+        if apply
+        else "Nothing was changed. To enter these scores: --regrade --apply"
+    )
     return 0
-
-
-def _light(change: Change, keep: bool) -> Change:
-    """The change without its notebook unless that will be written: hundreds would fill memory."""
-    return change if keep else Change(change.old, replace(change.new, notebook=""))
 
 
 def _merged(round: Round, old: Result, new: Result, exercises: frozenset[str]) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from textwrap import shorten
 
 from grokedu.classroom.grading.plan import Plan
@@ -20,32 +20,46 @@ def line(result: Result) -> str:
     """
     said = [*result.reasons, *result.flags]
     note = f": {'; '.join(said)}" if said else ""
-    return f"{printable(result.student)}: {_score(result)}{note}"
+    return printable(f"{result.student}: {_score(result)}{note}")
 
 
-def summary(results: Sequence[Result], plan: Plan, graded_before: int) -> str:
-    """The table of all students, and what an instructor should look at."""
+def summary(
+    results: Sequence[Result], plan: Plan, settled: Collection[str], graded_before: int
+) -> str:
+    """The table of all students, and what an instructor should look at.
+
+    Args:
+        settled: the students who need no review, or none any more since a person gave points.
+    """
     rows = [("student", "points", "status", "look at")]
     for result in results:
         said = shorten("; ".join((*result.reasons, *result.flags)), _SHOWN, placeholder=" …")
-        status = result.status if result.sandbox != "none" else f"{result.status}, no sandbox"
         points = f"{result.points:g} of {result.max_points:g}" if result.status == GRADED else "–"
-        rows.append((printable(result.student), points, status, said))
+        row = (result.student, points, _status(result, settled), said)
+        rows.append(tuple(map(printable, row)))  # type: ignore[arg-type]
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip()
         for row in rows
     ]
     lines.insert(1, "-" * min(100, max(map(len, lines))))
-    review = sum(result.status != GRADED for result in results)
-    lines.append(f"\n{len(results) - review} graded, {review} need review.")
+    review = sum(result.student not in settled for result in results)
+    lines.append(f"\n{len(results) - review} graded, {review} to review.")
+    if review:
+        lines.append("What to do with each reason: docs/instructors.md, Needs review.")
     if graded_before:
-        lines.append(f"{graded_before} of them were graded before and are as they were.")
+        lines.append(f"Graded before, and as they were: {graded_before}.")
     if old := sum(is_outdated(result, plan) for result in results):
         lines.append(
-            f"{old} were graded by an earlier release or check; what would change now: --regrade"
+            f"Graded by an earlier release or check: {old}. What would change now: --regrade"
         )
     return "\n".join(lines)
+
+
+def _status(result: Result, settled: Collection[str]) -> str:
+    by_hand = result.status != GRADED and result.student in settled
+    status = "graded by hand" if by_hand else result.status
+    return status if result.sandbox != "none" else f"{status}, no sandbox"
 
 
 def is_outdated(result: Result, plan: Plan) -> bool:

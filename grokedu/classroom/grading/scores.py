@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from nbgrader.api import Assignment, Grade, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, Grade, GradeCell, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import and_, case, func, select
 
 from grokedu.classroom.grading.course import Course
 from grokedu.classroom.grading.ledger import Ledger, Records
-from grokedu.classroom.grading.result import NEEDS_REVIEW
+from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
 
 GRADED = "graded"
 TO_BE_READ = "to be read"
@@ -62,6 +62,41 @@ def scores(course: Course, lesson: str) -> list[Row]:
     """
     records = course.ledger.all(lesson)
     return course.gradebook.look(lambda: _rows(course, lesson, records))
+
+
+def not_as_recorded(course: Course, lesson: str) -> set[str]:
+    """The students whose result in the ledger is not what the gradebook shows."""
+    records = course.ledger.all(lesson).results
+    query = (
+        select(
+            SubmittedAssignment.student_id, GradeCell.name, Grade.auto_score, GradeCell.max_score
+        )
+        .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+        .join(GradeCell, Grade.cell_id == GradeCell.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .where(Assignment.name == lesson)
+    )
+    shown: dict[str, dict[str, tuple[float | None, float]]] = {}
+    for student, cell, score, most in course.gradebook.look(
+        lambda: course.gradebook.db.execute(query).all()
+    ):
+        shown.setdefault(student, {})[cell] = (score, float(most))
+    return {
+        student for student, result in records.items() if not _shows(shown.get(student, {}), result)
+    }
+
+
+def _shows(cells: dict[str, tuple[float | None, float]], result: Result) -> bool:
+    """Whether the gradebook's automatic scores of a student are those of a result."""
+    if not cells:
+        return False
+    for id, each in result.exercises.items():
+        score, most = cells.get(f"{id}-check", (None, 0.0))
+        wanted = None if result.status == NEEDS_REVIEW else min(each["points"], most)
+        if f"{id}-check" in cells and score != wanted:
+            return False
+    return True
 
 
 def _rows(course: Course, lesson: str, records: Records) -> list[Row]:

@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 
 from grokedu.classroom.grading import grade as module
-from grokedu.classroom.grading.grade import ALL_GRADED, SOME_TO_REVIEW, Round, grade
+from grokedu.classroom.grading.grade import (
+    ALL_GRADED,
+    NOT_ENTERED,
+    SOME_TO_REVIEW,
+    Round,
+    alone,
+    grade,
+)
 from grokedu.classroom.grading.gradebook import open_course, publish, scores
 from grokedu.classroom.grading.plan import make_plan
 from grokedu.classroom.grading.regrade import regrade
@@ -31,6 +38,9 @@ class MadeUp(Executor):
     def submit(self, fn, /, submission, plan):
         self.graded.append(submission.student)
         future: Future = Future()
+        if submission.content is None:
+            future.set_result(fn(submission, plan))
+            return future
         made = result(submission.student, share=self.shares[submission.student])
         changes = self.changes.get(submission.student, {})
         kept = {"submission": submission.digest, "release": plan.digest, "seed": plan.seed}
@@ -62,7 +72,7 @@ def test_a_class_is_graded_once(round, executor, capsys):
     assert points(round) == {"ada": 2, "ben": 1, "cy": 0}
     assert grade(round) == ALL_GRADED
     assert sorted(executor.graded) == sorted(STUDENTS)
-    assert "3 of them were graded before and are as they were." in capsys.readouterr().out
+    assert "Graded before, and as they were: 3." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("place", ["publish", "feedback.write", "Ledger.write"])
@@ -105,7 +115,7 @@ def test_what_needs_review_has_no_score_and_the_exit_status_says_so(round, execu
     assert points(round) == {"ada": 2, "ben": None, "cy": 0}
     said = capsys.readouterr().out
     assert "ben: needs-review: the file is empty" in said
-    assert "2 graded, 1 need review." in said
+    assert "2 graded, 1 to review." in said
 
 
 def test_a_new_hand_in_is_graded_again_and_the_earlier_score_is_kept_in_the_history(
@@ -144,9 +154,74 @@ def test_only_some_students_may_be_asked_for(round, executor):
 
 
 def test_nothing_handed_in_is_said(round):
-    nobody = replace(round, students=frozenset({"nobody"}))
-    with pytest.raises(ValueError, match="nothing was handed in for 00_start_here"):
+    nobody = replace(round, students=frozenset({"ada", "nobody"}))
+    with pytest.raises(ValueError, match="nothing was handed in for 00_start_here by nobody"):
         grade(nobody)
+
+
+def test_who_is_refused_at_the_door_is_there_in_every_run(round, executor, tmp_path, capsys):
+    source = tmp_path / "in"
+    (source / "dee").mkdir(parents=True)
+    for name in ("one", "two"):
+        (source / "dee" / f"{name}.ipynb").write_text("{}")
+    (source / "eve.ipynb").write_text("{}")
+    executor.shares["eve"] = 1.0
+    assert grade(replace(round, source=source)) == SOME_TO_REVIEW
+    assert "dee: needs-review: 2 notebooks" in capsys.readouterr().out
+    assert grade(round) == SOME_TO_REVIEW
+    assert points(round)["dee"] is None
+    assert "4 graded, 1 to review." in capsys.readouterr().out
+
+
+def test_what_a_person_has_settled_needs_no_review(round, executor, capsys):
+    executor.changes["ben"] = {"status": NEEDS_REVIEW, "reasons": ("the file is empty",)}
+    assert grade(round) == SOME_TO_REVIEW
+    book = round.course.gradebook
+
+    def by_hand() -> None:
+        for each in book.find_submission_notebook(START, START, "ben").grades:
+            each.manual_score, each.needs_manual_grade = 1.0, False
+
+    book.change(by_hand)
+    assert grade(round) == ALL_GRADED
+    assert "graded by hand" in capsys.readouterr().out
+    assert points(round)["ben"] == 1.0
+
+
+def test_an_older_gradebook_put_back_shows_the_newest_results_again(round, executor):
+    grade(round)
+    older = round.course.root / "gradebook" / "gradebook.db"
+    kept = older.read_bytes()
+    executor.shares["cy"] = 1.0
+    file = round.course.folder("submitted", "cy", START) / f"{START}.ipynb"
+    file.write_text(file.read_text() + "\n")
+    grade(round)
+    round.course.close()
+    older.write_bytes(kept)
+    assert points(round)["cy"] == 0
+    assert grade(round) == ALL_GRADED
+    assert points(round)["cy"] == 2
+
+
+def test_one_student_who_cannot_be_entered_costs_no_other_anything(round, executor, capsys):
+    in_the_way = round.course.root / "gradebook" / "autograded" / "ben"
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("")
+    assert grade(round) == NOT_ENTERED
+    said = capsys.readouterr().out
+    assert "ben: not entered: " in said
+    assert "Not entered: 1." in said
+    assert {student: points(round)[student] for student in ("ada", "cy")} == {"ada": 2, "cy": 0}
+    in_the_way.unlink()
+    executor.graded.clear()
+    assert grade(round) == ALL_GRADED
+    assert executor.graded == ["ben"]
+
+
+def test_two_runs_at_once_are_one_too_many(round):
+    with alone(round), pytest.raises(ValueError, match="another run is grading 00_start_here"):
+        grade(round)
+    assert grade(round) == ALL_GRADED
 
 
 def test_without_a_sandbox_it_refuses_unless_told_otherwise(round, monkeypatch):
@@ -165,6 +240,24 @@ def test_regrading_shows_changes_and_keeps_them_until_asked(round, executor, cap
     assert points(round)["cy"] == 0
     assert regrade(round, frozenset({"weight_norm"}), apply=True) == 0
     assert points(round)["cy"] == 1
+
+
+def test_one_exercise_of_what_was_handed_in_anew_is_not_graded_again(round, executor, capsys):
+    grade(round)
+    executor.shares["cy"] = 1.0
+    file = round.course.folder("submitted", "cy", START) / f"{START}.ipynb"
+    file.write_text(file.read_text() + "\n")
+    regrade(round, frozenset({"weight_norm"}), apply=True)
+    assert "cy: handed in again since; grade that first" in capsys.readouterr().out
+    assert points(round)["cy"] == 0
+    assert grade(round) == ALL_GRADED
+    assert points(round)["cy"] == 2
+
+
+def test_a_source_is_not_taken_in_by_grading_again(round, tmp_path):
+    grade(round)
+    with pytest.raises(ValueError, match="take the source in first"):
+        regrade(replace(round, source=tmp_path), frozenset(), apply=False)
 
 
 def test_publishing_is_what_the_gradebook_shows(round):

@@ -35,14 +35,16 @@ def graded(plan):
 def test_the_table_has_every_student_and_no_score_for_what_needs_review(plan, graded):
     unread = replace(graded, student="ben", status=NEEDS_REVIEW, reasons=("the file is empty",))
     open_air = replace(graded, student="cy", sandbox="none", flags=("look",))
-    text = summary([graded, unread, open_air], plan, graded_before=2)
+    text = summary([graded, unread, open_air], plan, {"ada", "cy"}, graded_before=2)
     rows = [line.split() for line in text.splitlines()]
     assert rows[2] == ["ada", "1", "of", "2", "graded"]
     assert rows[3] == ["ben", "–", "needs-review", "the", "file", "is", "empty"]
     assert rows[4] == ["cy", "1", "of", "2", "graded,", "no", "sandbox", "look"]
-    assert "2 graded, 1 need review." in text
-    assert "2 of them were graded before" in text
+    assert "2 graded, 1 to review." in text
+    assert "Graded before, and as they were: 2" in text
     assert "--regrade" not in text
+    by_hand = summary([unread], plan, {"ben"}, 0).splitlines()[2]
+    assert by_hand.split() == ["ben", "–", "graded", "by", "hand", "the", "file", "is", "empty"]
 
 
 @pytest.mark.parametrize(
@@ -57,9 +59,12 @@ def test_a_result_of_an_earlier_release_seed_or_check_is_pointed_out(plan, grade
     assert not is_outdated(graded, plan)
     before = replace(graded, **old)
     assert is_outdated(before, plan)
-    assert "1 were graded by an earlier release or check" in summary([before], plan, 0)
+    assert "Graded by an earlier release or check: 1" in summary([before], plan, {"ada"}, 0)
 
 
-def test_nothing_that_steers_a_terminal_is_printed(graded):
+def test_nothing_that_steers_a_terminal_is_printed(plan, graded):
     assert printable("a\x1b[31mb\u202e") == "a\ufffd[31mb\ufffd"
-    assert "\x1b" not in line(replace(graded, student="\x1b[2J"))
+    steering = replace(graded, student="\x1b[2J", flags=("a\x1b[31m\nben: 99 of 99",))
+    for said in (line(steering), summary([steering], plan, set(), 0)):
+        assert "\x1b" not in said
+        assert "\nben" not in said
