@@ -167,7 +167,7 @@ def test_who_is_refused_at_the_door_is_there_in_every_run(round, executor, tmp_p
     (source / "eve.ipynb").write_text("{}")
     executor.shares["eve"] = 1.0
     assert grade(replace(round, source=source)) == SOME_TO_REVIEW
-    assert "dee: needs-review: 2 notebooks" in capsys.readouterr().out
+    assert "dee: needs-review: two notebooks" in capsys.readouterr().out
     assert grade(round) == SOME_TO_REVIEW
     assert points(round)["dee"] is None
     assert "4 graded, 1 to review." in capsys.readouterr().out
