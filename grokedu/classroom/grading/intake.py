@@ -30,6 +30,7 @@ from grokedu.classroom.grading.naming import (
 from grokedu.classroom.grading.result import Submission
 
 TAKEN, REPLACED, SAME, REFUSED, LEFT = "taken", "replaced", "unchanged", "refused", "left alone"
+UNDATED = "when it came is not known"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def collect(
             ``ID/own name.ipynb``; or ``submitted`` itself, of which nothing is copied.
         lesson: the lesson's full name.
         submitted: nbgrader's folder. An earlier hand-in of other bytes moves to
-            ``submitted/../replaced/STUDENT/LESSON/``.
+            ``submitted/../replaced/STUDENT/LESSON/``, and its ``timestamp.txt`` with it.
         student_ids: the course's own id by the LMS's, where the two differ.
 
     Returns:
@@ -169,14 +170,16 @@ def _take(
         if by_name[name].problem:
             raise Refused(by_name[name].problem)
         content = archive.read(by_name[name])
-        outcome = _place(submitted, student, lesson, content, student in alike)
+        outcome, odd = _place(submitted, student, lesson, content, student in alike)
     except Refused as refusal:
         return Taken(file, stand_in(student), REFUSED, str(refusal), notes)
-    return Taken(file, student, outcome, notes=notes)
+    return Taken(file, student, outcome, notes=(*notes, *odd))
 
 
-def _place(submitted: Path, student: str, lesson: str, content: bytes, alike: bool) -> str:
-    """Write a notebook where nbgrader looks for it, and keep what it replaces."""
+def _place(
+    submitted: Path, student: str, lesson: str, content: bytes, alike: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Write a notebook where nbgrader looks for it, keep what it replaces; what is odd about it."""
     folder = submitted / student / lesson
     submitted.mkdir(parents=True, exist_ok=True)
     for made in (folder.parent, folder):
@@ -187,20 +190,24 @@ def _place(submitted: Path, student: str, lesson: str, content: bytes, alike: bo
     if alike and student not in os.listdir(submitted):
         raise Refused("this disk cannot tell the student's id from another that looks like it")
     file = folder / f"{lesson}.ipynb"
-    if not os.path.lexists(file):
-        write_bytes(file, content)
-        return TAKEN
+    stamp, kept = folder / "timestamp.txt", submitted.parent / "replaced" / student / lesson
+    stem, stamped = "earlier", os.path.lexists(stamp)
+    outcome = REPLACED if os.path.lexists(file) else TAKEN
     try:
-        earlier = read_file(file)
+        if outcome == REPLACED:
+            earlier = read_file(file)
+            if earlier == content:
+                return SAME, ()
+            stem = hashlib.sha256(earlier).hexdigest()[:8]
+            kept.mkdir(parents=True, exist_ok=True)
+            write_bytes(kept / f"{stem}.ipynb", earlier)
+        if stamped:  # it tells when the earlier came, whatever that was called
+            kept.mkdir(parents=True, exist_ok=True)
+            os.replace(stamp, kept / f"{stem}.timestamp.txt")
     except Refused as refusal:
         raise Refused(f"what was handed in earlier cannot be replaced: {refusal}") from None
-    if earlier == content:
-        return SAME
-    kept = submitted.parent / "replaced" / student / lesson
-    kept.mkdir(parents=True, exist_ok=True)
-    write_bytes(kept / f"{hashlib.sha256(earlier).hexdigest()[:8]}.ipynb", earlier)
     write_bytes(file, content)
-    return REPLACED
+    return outcome, (UNDATED,) if stamped else ()
 
 
 def _students(submitted: Path, lesson: str) -> set[str]:

@@ -152,6 +152,34 @@ def test_a_second_hand_in_replaces_the_first_which_is_kept(tmp_path: Path, submi
     assert (ada.notes, ben.notes) == (("replaces an earlier hand-in",), ())
 
 
+@pytest.mark.parametrize("name", [f"{LESSON}.ipynb", "draft.ipynb"])
+def test_the_time_of_the_earlier_hand_in_is_not_that_of_the_later(
+    tmp_path: Path, submitted: Path, name: str
+):
+    file = put(submitted, "ada", name, "one")
+    stamp = file.with_name("timestamp.txt")
+    stamp.write_text("2026-01-01 00:00:00 UTC\n")
+    again = zipped(tmp_path / "again.zip", {"ada.ipynb": b"two"})
+    [taken] = collect(again, LESSON, submitted)
+    assert taken.notes == ("when it came is not known",)
+    assert not stamp.exists()
+    kept = submitted.parent / "replaced" / "ada" / LESSON
+    stem = hashlib.sha256(b"one").hexdigest()[:8] if name != "draft.ipynb" else "earlier"
+    assert (kept / f"{stem}.timestamp.txt").read_text() == "2026-01-01 00:00:00 UTC\n"
+    [found] = read(submitted, LESSON, [taken])
+    assert (found.content, found.notes.count("when it came is not known")) == (b"two", 1)
+
+
+def test_the_same_handed_in_again_keeps_its_time(tmp_path: Path, submitted: Path):
+    stamp = put(submitted, "ada", text="one").with_name("timestamp.txt")
+    stamp.write_text("2026-01-01 00:00:00 UTC\n")
+    again = zipped(tmp_path / "again.zip", {"ada.ipynb": b"one"})
+    assert [(each.outcome, each.notes) for each in collect(again, LESSON, submitted)] == [
+        (SAME, ())
+    ]
+    assert stamp.exists()
+
+
 def test_collecting_what_is_in_place_copies_nothing(submitted: Path):
     file = put(submitted, "ada", "draft.ipynb")
     assert collect(submitted, LESSON, submitted) == []
@@ -209,7 +237,7 @@ def test_other_lessons_of_nbgrader_s_layout_are_left_alone(tmp_path: Path, submi
     ]
 
 
-BAD_IDS = ["..", "a\nb", " ada", "ada ", "ada\u202ecod", "x" * (LONGEST_ID + 1), "é" * 121]
+BAD_IDS = ["..", "...", "a\nb", " ada", "ada ", "ada\u202ecod", "x" * (LONGEST_ID + 1), "é" * 121]
 
 
 @pytest.mark.parametrize("student", ["", ".", "a/b", "a\\b", "a\0b", "\ud800", *BAD_IDS])
@@ -226,7 +254,7 @@ def test_what_is_an_id(student: str):
     assert stand_in(student) == student
 
 
-@pytest.mark.parametrize("student", BAD_IDS[1:5])
+@pytest.mark.parametrize("student", BAD_IDS[1:6])
 def test_a_bad_id_is_reported_and_nothing_written(tmp_path: Path, submitted: Path, student: str):
     layout = {f"{student}/x.ipynb": b"1", "ben.ipynb": b"2"}
     taken = collect(zipped(tmp_path / "c.zip", layout), LESSON, submitted)
