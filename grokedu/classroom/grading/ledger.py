@@ -13,7 +13,6 @@ import math
 import os
 import re
 import secrets
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,12 +20,12 @@ from typing import Any
 
 from filelock import FileLock
 
+from grokedu.classroom.grading.naming import id_problem
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result
 
 FORMAT = 1
 LOCK_SECONDS = 60
 _LESSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class Ledger:
         content = _content(path)
         try:
             result = Result.from_record({name: content[name] for name in _EMPTY})
-            sound = _is_sound(result) and isinstance(content["history"], list)
+            sound = _is_sound(content)
             sound = sound and self.file(lesson, result.student) == path and result.lesson == lesson
         except (KeyError, TypeError, AttributeError, ValueError):
             sound = False
@@ -156,22 +155,13 @@ def check_student(student: str) -> None:
 
     >>> check_student("../ben")
     Traceback (most recent call last):
-    ValueError: '../ben' cannot be a student's id: it holds '/'; wanted one such as student-03
+    ValueError: '../ben' cannot be a student's id: the student's id would name another folder; \
+wanted one such as student-03
 
     Raises:
         ValueError: it is empty, too long, hides something or could lead out of a folder.
     """
-    wrong = ""
-    bad = [c for c in student if c in "/\\" or c in _BIDI or unicodedata.category(c) in _REFUSED]
-    if not student or student != student.strip():
-        wrong = "it is empty or has blanks around it"
-    elif student.startswith(".") and not student.strip("."):
-        wrong = "it stands for a folder"
-    elif len(student) > 128:
-        wrong = "it is longer than 128 characters"
-    elif bad:
-        wrong = f"it holds {bad[0]!r}"
-    if wrong:
+    if wrong := id_problem(student):
         given = student if len(student) <= 60 else student[:60] + "…"
         raise ValueError(
             f"{given!r} cannot be a student's id: {wrong}; wanted one such as student-03"
@@ -200,10 +190,8 @@ def write_durably(path: Path, text: str, mode: int) -> None:
             os.close(folder)
 
 
-# Control characters, lone surrogates and line separators.
-_REFUSED = ("Cc", "Cs", "Zl", "Zp")
 _EMPTY = Result(student="", lesson="", status=GRADED).record()
-_TEXTS = ("student", "lesson", "submission", "release", "sandbox")
+_TEXTS = ("student", "lesson", "submission", "release", "sandbox", "time")
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -216,15 +204,38 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _is_sound(result: Result) -> bool:
-    texts = [getattr(result, name) for name in _TEXTS]
+def _is_sound(content: dict[str, Any]) -> bool:
+    """Whether a record has the shape that the rest of grading relies on."""
+    exercises, history = content["exercises"], content["history"]
     return (
-        all(isinstance(each, str) for each in (*texts, *result.reasons, *result.flags))
-        and result.status in (GRADED, NEEDS_REVIEW)
-        and type(result.seed) is int
-        and math.isfinite(result.points)
-        and math.isfinite(result.max_points)
+        all(isinstance(content[name], str) for name in _TEXTS)
+        and all(isinstance(content[name], list) for name in ("reasons", "flags"))
+        and all(isinstance(each, str) for each in (*content["reasons"], *content["flags"]))
+        and content["status"] in (GRADED, NEEDS_REVIEW)
+        and type(content["seed"]) is int
+        and _is_finite(content["seconds"])
+        and isinstance(content["answers"], dict)
+        and all(isinstance(source, str) for source in content["answers"].values())
+        and isinstance(exercises, dict)
+        and all(_is_sound_exercise(each) for each in exercises.values())
+        and isinstance(history, list)
+        and all(isinstance(each, dict) for each in history)
     )
+
+
+def _is_sound_exercise(each: dict[str, Any]) -> bool:
+    return (
+        isinstance(each["outcome"], str)
+        and isinstance(each["misconception"], str)
+        and _is_finite(each["points"])
+        and _is_finite(each["of"])
+        and type(each["version"]) is int
+    )
+
+
+def _is_finite(number: object) -> bool:
+    whole = isinstance(number, int) and not isinstance(number, bool)
+    return whole or (isinstance(number, float) and math.isfinite(number))
 
 
 def _same(one: Result, other: Result) -> bool:

@@ -123,7 +123,7 @@ def id_problem(student: str) -> str:
         return "the student's id is empty"
     if len(student) > LONGEST_ID or len(student.encode("utf-8", "replace")) > 2 * LONGEST_ID - 16:
         return f"the student's id is too long: {len(student)} of {LONGEST_ID} characters"
-    if student in (".", "..") or "/" in student or "\\" in student:
+    if not student.strip(".") or "/" in student or "\\" in student:
         return "the student's id would name another folder"
     if student != student.strip():
         return "the student's id begins or ends with a blank"

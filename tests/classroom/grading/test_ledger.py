@@ -13,13 +13,14 @@ from grokedu.classroom.grading.ledger import Ledger, check_student, write_durabl
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result
 
 LESSON = "00_start_here"
+EXERCISE = {"outcome": "correct", "points": 2.0, "of": 2.0, "version": 1, "misconception": ""}
 
 
 def result(student: str = "ada", points: float = 2.0, **changes: Any) -> Result:
     values: dict[str, Any] = {
         "status": GRADED,
         "flags": ("like ben's",),
-        "exercises": {"weight_norm": {"outcome": "correct", "points": points, "of": 2.0}},
+        "exercises": {"weight_norm": EXERCISE | {"points": points}},
         "answers": {"weight_norm": "def weight_norm(w):\n    return w.norm()\n"},
         "notebook": "{}",
         "submission": "a" * 64,
@@ -71,7 +72,21 @@ def test_files_stay_apart_where_case_and_composition_do_not_count(ledger: Ledger
 
 @pytest.mark.parametrize(
     "student",
-    ["", " ada", "ada\n", ".", "..", "a/b", "a\\b", "a\0b", "a\u202eb", "x" * 129, "\ud800"],
+    [
+        "",
+        " ada",
+        "ada\n",
+        ".",
+        "..",
+        "...",
+        "é" * 121,
+        "a/b",
+        "a\\b",
+        "a\0b",
+        "a\u202eb",
+        "x" * 129,
+        "\ud800",
+    ],
 )
 def test_ids_that_could_lead_elsewhere_are_refused(ledger: Ledger, student: str):
     with pytest.raises(ValueError, match="cannot be a student's id"):
@@ -172,6 +187,53 @@ def test_a_damaged_record_is_named_and_kept(ledger: Ledger, how: str):
     assert again.points == 1.0
     aside = ledger.history(LESSON, "ada")[0]["damaged"]
     assert (file.parent / aside).read_bytes() == damaged
+
+
+def shapes() -> dict[str, dict[str, Any]]:
+    """Changes to a record after which it is none, each by what is wrong with it."""
+    return {
+        "answers null": {"answers": None},
+        "an answer that is no text": {"answers": {"weight_norm": 1}},
+        "reasons as one text": {"reasons": "it ended early"},
+        "seconds without end": {"seconds": float("inf")},
+        "time missing": {"time": None},
+        "a seed that is true": {"seed": True},
+        "history of texts": {"history": ["before"]},
+        "exercises as a list": {"exercises": [EXERCISE]},
+        **{
+            f"{name} {value!r:.12}": {"exercises": {"weight_norm": EXERCISE | {name: value}}}
+            for name, value in (
+                ("outcome", None),
+                ("points", "2"),
+                ("points", True),
+                ("points", float("nan")),
+                ("of", float("inf")),
+                ("version", 1.0),
+                ("misconception", None),
+            )
+        },
+        **{
+            f"no {name}": {"exercises": {"weight_norm": {**EXERCISE, name: ...}}}
+            for name in EXERCISE
+        },
+    }
+
+
+@pytest.mark.parametrize("how", shapes())
+def test_a_record_of_another_shape_is_damaged(ledger: Ledger, how: str):
+    ledger.write(result())
+    file = ledger.file(LESSON, "ada")
+    data = json.loads(file.read_text()) | shapes()[how]
+    for exercise in data["exercises"].values() if isinstance(data["exercises"], dict) else ():
+        for name in [name for name, value in exercise.items() if value is ...]:
+            del exercise[name]
+    file.write_text(json.dumps(data))
+    with pytest.raises(ValueError, match=file.name):
+        ledger.read(LESSON, "ada")
+    assert not ledger.finished(LESSON, "ada", "a" * 64)
+    assert list(ledger.all(LESSON).damaged) == [file]
+    ledger.write(result(points=1.0))
+    assert ledger.all(LESSON).results["ada"].points == 1.0
 
 
 def test_a_record_under_another_students_name_is_damaged(ledger: Ledger):

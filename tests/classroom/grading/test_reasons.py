@@ -54,10 +54,6 @@ NOT_REASONS = {
     # of ids that never get as far as the ledger, as they have a stand-in
     "… is no name of a lesson; wanted one such as 01_grokking",
     "… cannot be a student's id: …; wanted one such as student-03",
-    "it is empty or has blanks around it",
-    "it is longer than 128 characters",
-    "it stands for a folder",
-    "it holds …",
     # what the formgrader shows above the reasons
     "**A person must look at this submission; it could not be graded.**",
     "- …",
