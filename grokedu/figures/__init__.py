@@ -1,9 +1,11 @@
 """Figures: one function a figure, each with an alt text, which ``show(figure)`` displays too."""
 
 from grokedu.figures.accuracy_and_norm import accuracy_and_norm
+from grokedu.figures.balance import balance
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
+from grokedu.figures.efficiency import efficiency, ungrokking
 from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
 from grokedu.figures.metrics_against_loss import metrics_against_loss
@@ -19,9 +21,11 @@ __all__ = [
     "Described",
     "LiveCurves",
     "accuracy_and_norm",
+    "balance",
     "critical_fraction",
     "curves",
     "delays",
+    "efficiency",
     "landscape",
     "metrics_against_loss",
     "norms",
@@ -29,5 +33,6 @@ __all__ = [
     "progress_measures",
     "remedies",
     "show",
+    "ungrokking",
     "weight_decay_law",
 ]
