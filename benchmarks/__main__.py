@@ -8,8 +8,11 @@ import sys
 from importlib import import_module
 
 NAMES = {
+    "ensembles": "many small networks at once, beside plain PyTorch and vmap",
     "notebooks": "what each lesson takes: seconds, memory, seconds to grade",
     "grading": "a class of 30: grokedu grade beside stock nbgrader autograde",
+    "transformer": "a step of the one-layer transformer: plain beside by tables",
+    "transformer_grok": "seconds until the transformer at p = 113 generalises",
     "grading_memory": "a thousand submissions: memory as they go by",
 }
 

@@ -249,7 +249,7 @@ def test_a_dask_cluster(settings: dict[str, Any], whole: Runs) -> None:
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as local,
         distributed.Client(local) as client,
         client.get_executor() as pool,
