@@ -2,7 +2,8 @@
 
 Answers to short exercises are often alike by necessity. What counts here is what few others wrote:
 runs of tokens that were not in the release and occur with few students. Two students who share most
-of theirs are listed. Comments and blank lines do not count, names do.
+of theirs are listed. Comments and blank lines do not count, names do; of a long answer only its
+first 20,000 characters and 2,000 tokens count, so that no answer can make the comparison stall.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ RUN = 6  # tokens in a row
 FEW = 3, 20  # a run tells something while 3 students share it, or one in 20
 ENOUGH = 24  # such runs that a student must have
 SHARE = 0.8
+MOST_CHARACTERS, MOST_TOKENS = 20_000, 2_000  # of an answer
 _LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER}
 
 
@@ -47,37 +49,39 @@ def similar_answers(
         answers: by student, the source of each answer by exercise.
         given: by exercise, the source that everybody started from.
     """
-    start = {(id, run) for id, source in given.items() for run in _runs(source)}
-    runs = {
-        student: {(id, run) for id, source in sources.items() for run in _runs(source)} - start
-        for student, sources in answers.items()
-    }
+    start = {run for id, source in given.items() for run in _runs(id, source)}
     few = max(FEW[0], len(answers) // FEW[1])
-    holders: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for student, held in runs.items():
-        for run in held:
-            holders.setdefault(run, []).append(student)
-    rare = {run: who for run, who in holders.items() if len(who) <= few}
-    unusual = Counter(student for who in rare.values() for student in who)
-    shared: dict[tuple[str, str], list[str]] = {}
-    for (id, _), who in rare.items():
+    holders: dict[int, tuple[str, list[str]]] = {}
+    for student, sources in answers.items():
+        for id, source in sources.items():
+            for run in _runs(id, source) - start:
+                _, who = holders.setdefault(run, (id, []))
+                if len(who) <= few:
+                    who.append(student)
+    unusual: Counter[str] = Counter()
+    shared: dict[tuple[str, str], Counter[str]] = {}
+    for id, who in holders.values():
+        if len(who) > few:
+            continue
+        unusual.update(who)
         for first, second in itertools.combinations(sorted(who), 2):
-            shared.setdefault((first, second), []).append(id)
+            shared.setdefault((first, second), Counter())[id] += 1
     pairs = []
     for (first, second), ids in shared.items():
         fewest = min(unusual[first], unusual[second])
-        if fewest >= ENOUGH and len(ids) >= SHARE * fewest:
-            pairs.append(Pair(first, second, len(ids) / fewest, tuple(sorted(set(ids)))))
+        if fewest >= ENOUGH and sum(ids.values()) >= SHARE * fewest:
+            pairs.append(Pair(first, second, sum(ids.values()) / fewest, tuple(sorted(ids))))
     return sorted(pairs, key=lambda pair: (-pair.share, pair.first, pair.second))
 
 
-def _runs(source: str) -> set[tuple[str, ...]]:
-    """The runs of tokens of a source; of as much of it as is Python."""
-    tokens = []
+def _runs(id: str, source: str) -> set[int]:
+    """The runs of tokens of an answer, each as its hash; of as much of it as is Python."""
+    tokens: list[str] = []
+    lines = io.StringIO(source[:MOST_CHARACTERS])
     try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        for token in itertools.islice(tokenize.generate_tokens(lines.readline), MOST_TOKENS):
             if token.type not in _LEFT_OUT and token.string.strip():
                 tokens.append(token.string)
     except (tokenize.TokenError, SyntaxError):
         pass
-    return {tuple(tokens[at : at + RUN]) for at in range(len(tokens) - RUN + 1)}
+    return {hash((id, *tokens[at : at + RUN])) for at in range(len(tokens) - RUN + 1)}

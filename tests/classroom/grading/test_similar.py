@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from grokedu.classroom.grading.similar import similar_answers
 
 GIVEN = {
@@ -48,3 +52,37 @@ def test_an_answer_that_is_no_python_is_compared_as_far_as_it_goes():
     broken = ODD + "    'no end\n"
     pairs = similar_answers({"ada": {"f": ODD}, "ben": {"f": broken}}, GIVEN)
     assert [(pair.first, pair.second) for pair in pairs] == [("ada", "ben")]
+
+
+LONG = 900_000
+ENDLESS = {
+    "names": "x = (" + " , ".join(f"a{i}" for i in range(140_000)) + ")",
+    "brackets": "(" * LONG,
+    "an f-string's brackets": "f'" + "{" * LONG,
+    "lines of a text": "x='''" + "\n" * LONG,
+    "backslashes": "\\\n" * (LONG // 2),
+    "a text's backslashes": '"' + "\\" * LONG,
+    "blocks in blocks": "".join(" " * i + "if 1:\n" for i in range(1300)),
+    "digits": "1" * LONG,
+}
+
+
+@pytest.mark.parametrize("how", ENDLESS)
+def test_no_answer_makes_the_comparison_stall(how):
+    started = time.process_time()
+    similar_answers({"ada": {"f": ENDLESS[how]}, "ben": {"f": ODD}}, GIVEN)
+    assert time.process_time() - started < 1
+
+
+def test_of_a_long_answer_only_its_beginning_counts():
+    long = "\n".join(f"name_{n} = {n}" for n in range(2000))
+    answers = {"ada": {"f": f"{long}\n{ODD}"}, "ben": {"f": ODD}}
+    assert similar_answers(answers, GIVEN) == []
+    many = {student: {"f": f"{long}\n{ODD}"} for student in ("ada", "ben")}
+    assert [(pair.first, pair.second) for pair in similar_answers(many, GIVEN)] == [("ada", "ben")]
+
+
+def test_the_same_run_in_two_exercises_counts_for_each():
+    answers = {student: {"f": ODD, "g": ODD} for student in ("ada", "ben")}
+    [pair] = similar_answers(answers, GIVEN)
+    assert (pair.share, pair.exercises) == (1.0, ("f", "g"))
