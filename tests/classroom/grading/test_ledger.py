@@ -208,6 +208,7 @@ def shapes() -> dict[str, dict[str, Any]]:
                 ("points", True),
                 ("points", float("nan")),
                 ("of", float("inf")),
+                ("of", 10**400),
                 ("version", 1.0),
                 ("misconception", None),
             )
