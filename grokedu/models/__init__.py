@@ -4,6 +4,7 @@ from grokedu.models.deep_linear import DeepLinear
 from grokedu.models.in_context import InContextTransformer
 from grokedu.models.mlp import MLP
 from grokedu.models.module import FromModule
+from grokedu.models.transformer import Transformer
 from grokedu.models.two_layer import TwoLayer
 
-__all__ = ["MLP", "DeepLinear", "FromModule", "InContextTransformer", "TwoLayer"]
+__all__ = ["MLP", "DeepLinear", "FromModule", "InContextTransformer", "Transformer", "TwoLayer"]
