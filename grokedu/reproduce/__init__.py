@@ -26,6 +26,8 @@ CLAIMS: dict[str, str] = {
     "mnist-grokking": "a large initial scale delays generalisation on MNIST",
     "effective-learning-rate": "the cost of a large norm is the small angle of Adam's steps",
     "norm-balance": "weight decay balances the norms that a symmetry links",
+    "circuit-efficiency": "only memorising needs more norm the more data there is",
+    "ungrokking": "too few data undo generalising, whatever the weight decay",
 }
 
 
