@@ -28,6 +28,7 @@ CLAIMS: dict[str, str] = {
     "norm-balance": "weight decay balances the norms that a symmetry links",
     "circuit-efficiency": "only memorising needs more norm the more data there is",
     "ungrokking": "too few data undo generalising, whatever the weight decay",
+    "training-states": "hidden states of the weights tell when a run generalises",
 }
 
 
