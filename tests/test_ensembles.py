@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from grokedu import ensembles
 from grokedu.ensembles import train_ensemble
 from grokedu.models import MLP, DeepLinear, FromModule, TwoLayer
 from grokedu.models.teacher_student import teacher_task
@@ -237,6 +238,43 @@ def test_an_executor_with_one_shard_is_equal_to_the_bit(
         assert same(whole, train_ensemble(MODEL, TASK, executor=pool, **settings), atol=1e-9)
 
 
+def test_threads_change_nothing_but_the_rounding(
+    settings: dict[str, Any], whole: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ensembles, "WORTH_A_THREAD", 1)
+    used = []
+    with monkeypatch.context() as patch:
+
+        def counted(*args: Any, **settings: Any) -> Runs:
+            used.append(settings)
+            return train(*args, **settings)
+
+        patch.setattr(ensembles, "train", counted)
+        threaded = train_ensemble(MODEL, TASK, **settings)
+    assert len(used) == ensembles.THREADED
+    assert same(whole, threaded, atol=1e-9)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert same(threaded, train_ensemble(MODEL, TASK, **settings))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_do_not_share_a_module() -> None:
+    model = FromModule(lambda: nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 5)))
+    settings: dict[str, Any] = {"steps": 20, "seed": range(8), "loss": "mse", **EXACT}
+    task = partial(teacher_task, train=20, test=10)
+    alone = train_ensemble(model, task, shards=1, **settings)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        assert same(alone, train_ensemble(model, task, shards=4, **settings), atol=1e-9)
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.full
 def test_processes(settings: dict[str, Any], whole: Runs) -> None:
     with ProcessPoolExecutor(2) as pool:
@@ -263,6 +301,7 @@ KILLED = """
 import os, signal, sys
 from functools import partial
 import torch
+from grokedu import ensembles
 from grokedu.ensembles import train_ensemble
 from grokedu.loop import Loop
 from grokedu.models import TwoLayer

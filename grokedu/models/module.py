@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+_GLOBAL_STREAM = Lock()  # torch's own stream of random numbers is one for all threads
 
 
 class Applies(Protocol):
@@ -86,7 +89,7 @@ class FromModule:
     ) -> dict[str, Tensor]:
         """The weights that ``build`` draws; S generators give a leading axis of S runs."""
         if isinstance(generator, torch.Generator):
-            with torch.random.fork_rng(devices=[]):
+            with _GLOBAL_STREAM, torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
                 module = self.build()
             return {
