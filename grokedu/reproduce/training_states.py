@@ -9,7 +9,7 @@ any run had generalised.
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,11 @@ FRACTION = 0.6
 QUICK: dict[str, Any] = {
     "p": 23,
     "width": 64,
-    "seeds": 3,
+    "seeds": 5,
     "lr": [0.005, 0.01, 0.02],
     "weight_decay": [0.5, 1.0],
-    "steps": 1200,
-    "every": 20,
+    "steps": 2000,
+    "every": 25,
     "candidates": range(1, 8),
     "restarts": 2,
 }
@@ -54,7 +54,7 @@ EARLY = 0.5  # the R² on runs left out that occupancies before any grok must ha
 
 
 def run(*, quick: bool, progress: bool) -> Outcome:
-    """Quick: p = 23, 18 runs of 1200 steps. Full: p = 31, 42 runs of 3000."""
+    """Quick: p = 23, 30 runs of 2000 steps. Full: p = 31, 42 runs of 3000."""
     setting = QUICK if quick else FULL
     p = setting["p"]
     grid = [*product(range(setting["seeds"]), setting["lr"], setting["weight_decay"])]
@@ -113,7 +113,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
                     "to": end,
                     "changes": dict(leading_changes(choice.fit.means, names, start, end)),
                 }
-                for start, end in zip(longest[:-1], longest[1:], strict=True)
+                for start, end in pairwise(longest)
             ],
         },
         seeds=[*range(setting["seeds"])],
