@@ -18,6 +18,7 @@ def landscape(found: Landscape, *, title: str = "") -> Described:
         title: drawn above, if any.
     """
     figure, (left, right) = panels(2, width=9.2)
+    figure.subplots_adjust(left=0.1)  # small losses have long numbers
     said = []
     for at, (size, style) in enumerate(zip(found.sizes, SERIES, strict=False)):
         curves = {

@@ -123,9 +123,29 @@ def test_the_shapes_are_told_from_errors() -> None:
     rising = mnist_landscape.cell(shaped([low, none, low], [low, none, low]), 0)
     assert not rising["l_shaped"]
     assert rising["unfitted_up_to"] == 0.1
+    assert rising["fitted_right"] is None
+    right = mnist_landscape.cell(shaped([low, none, none], [low, none, [0.5, 0.5, 0.6]]), 0)
+    assert right["fitted_right"] == 10.0
     never = mnist_landscape.cell(shaped([low, low, low], [low, none, low]), 0)
     assert not never["l_shaped"]
     assert never["unfitted_up_to"] == 10.0
+
+
+@pytest.mark.parametrize(
+    ("l_shaped", "u_shaped", "fitted_right", "collapses", "verdict"),
+    [
+        (True, True, 10.0, True, "holds"),
+        (True, True, 10.0, False, "holds in a window"),
+        (False, True, 3.0, True, "holds in a window"),
+        (False, True, None, True, "fails"),
+        (True, False, 10.0, True, "fails"),
+    ],
+)
+def test_the_landscapes_verdict(
+    l_shaped: bool, u_shaped: bool, fitted_right: float | None, collapses: bool, verdict: str
+) -> None:
+    one = {"l_shaped": l_shaped, "u_shaped": u_shaped, "fitted_right": fitted_right}
+    assert mnist_landscape.judge([one, one], collapses) == verdict
 
 
 def test_the_share_a_remedy_takes_away() -> None:
