@@ -30,6 +30,20 @@ from grokedu.statistics import bootstrap
 from grokedu.tasks import Task, make_task
 from grokedu.training import train
 
+QUICK: dict[str, Any] = {
+    "p": 23,
+    "width": 64,
+    "seeds": 3,
+    "steps": 1000,
+    "sizes": [90, 130, 180, 240, 320, 420],
+}
+FULL: dict[str, Any] = {
+    "p": 31,
+    "width": 128,
+    "seeds": 5,
+    "steps": 3000,
+    "sizes": [150, 210, 290, 400, 500, 620, 760],
+}
 LOSS = 0.1  # nats, at which the norms are compared
 DEGREE = 3  # of the bias-free network with x²
 GENERALISES = 0.95  # the test accuracy from which on a network counts as generalising
@@ -38,8 +52,9 @@ FLAT = 0.25  # a slope of less than this part of the memorising one counts as fl
 
 def run(*, quick: bool, progress: bool) -> Outcome:
     """Quick: p = 23, 64 neurons, 3 seeds. Full: p = 31, 128 neurons, 5 seeds, longer."""
-    p, width, seeds, steps = (23, 64, range(3), 1000) if quick else (31, 128, range(5), 3000)
-    sizes = [90, 130, 180, 240, 320, 420] if quick else [150, 210, 290, 400, 500, 620, 760]
+    setting = QUICK if quick else FULL
+    p, width, steps, sizes = (setting[name] for name in ("p", "width", "steps", "sizes"))
+    seeds = range(setting["seeds"])
     model = TwoLayer(p, width)
     tables = {
         seed: make_task("modular_addition", p, max(sizes) / p**2 + 0.01, seed) for seed in seeds
@@ -76,8 +91,12 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         if general.sum() > 1
         else bootstrap([float("nan")])
     )
-    level = np.median(norms["true"][:, general], axis=1, keepdims=True)
-    by_norm = critical_data_size(sizes, norms["random"], level)
+    level = (
+        np.median(norms["true"][:, general], axis=1)
+        if general.any()
+        else np.full(len(seeds), np.nan)
+    )
+    by_norm = critical_data_size(sizes, norms["random"], level[:, None])
     by_accuracy = critical_data_size(sizes, accuracy, 0.5)
     return Outcome(
         verdict=_verdict(rising, flat),
