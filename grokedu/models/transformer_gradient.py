@@ -4,12 +4,14 @@ What grows with the number of examples is differentiated by hand in buffers that
 steps; the tables (:class:`grokedu.models.transformer.Tables`) depend on weights alone, are small
 and are left to autograd. The derivative of the loss by the logits is that of
 :mod:`grokedu.models.gradients`: its entry at the label is minus the sum of the others, so that in
-float32 the gradient does not vanish as soon as the loss is below 1e-7.
+float32 the gradient does not vanish as soon as the loss is below 1e-7. Probabilities below 1e-31
+(in float64 1e-292) count as 0.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grokedu.models.gradients import LOSSES
@@ -65,6 +67,7 @@ class TransformerGradient:
         self.of_a = (pairs[..., 0] + starts).flatten()
         self.of_b = (pairs[..., 1] + model.p + starts).flatten()
         width = model.d_mlp + model.classes
+        self.least = torch.finfo(weights.dtype).tiny / torch.finfo(weights.dtype).eps
         self.streams, self.back = weights.new_empty(2, runs, n, width)
 
     def __call__(self, params: Params) -> dict[str, Tensor]:
@@ -120,6 +123,9 @@ class TransformerGradient:
     def _error(self, logits: Tensor) -> Tensor:
         if self.loss == "cross_entropy":
             error = torch.softmax(logits, dim=-1).scatter_(-1, self.labels, 0.0)
+            # Late in training many probabilities are subnormal numbers, or would make some: a CPU
+            # takes four times as long over a step with them.
+            F.threshold_(error, self.least, 0.0)
             error.scatter_(-1, self.labels, -error.sum(dim=-1, keepdim=True))
             return error.mul_(self.weights)
         minus_one = logits.new_full(self.labels.shape, -1.0)

@@ -105,10 +105,11 @@ def test_the_gradient_by_hand_is_autograd_of_the_plain_way(loss: str, device: st
 
 def test_float32_keeps_the_gradient_where_the_loss_rounds_to_zero() -> None:
     single = weights(runs=1, dtype=torch.float32)
-    single["W_U"] *= 400
+    single["W_U"] *= 4
     pairs, _ = modular_addition(7)
     top = SMALL.apply(single, pairs)[0].topk(2).values
-    pairs = pairs[top[:, 0] - top[:, 1] > 18][None]  # there float32's softmax is 1
+    gaps = top[:, 0] - top[:, 1]
+    pairs = pairs[(gaps > 18) & (gaps < 60)][None]  # there float32's softmax is 1
     labels = SMALL.apply(single, pairs[0]).argmax(-1)
     assert labels.shape[1] > 5
     assert cross_entropy(SMALL.apply(single, pairs[0]), labels) == 0
@@ -119,6 +120,18 @@ def test_float32_keeps_the_gradient_where_the_loss_rounds_to_zero() -> None:
     )
     assert wanted["W_U"].norm() > 0
     assert (ours["W_U"] - wanted["W_U"]).norm() < 1e-2 * wanted["W_U"].norm()
+
+
+def test_probabilities_near_the_smallest_number_count_as_zero() -> None:
+    params = {name: torch.zeros_like(tensor) for name, tensor in SMALL.init(
+        [random_stream(0, "init")]).items()}  # fmt: skip
+    gaps = torch.tensor([0.0, 95, 50, 69, 40, 75, 200])
+    params["W_pos"][0, 2, 0], params["W_U"][0, 0] = 1.0, -gaps
+    pairs, labels = torch.tensor([[[1, 2], [3, 4]]]), torch.tensor([[0, 0]])
+    found = TransformerGradient(SMALL, pairs, labels, torch.full((1, 2), 0.5))(params)["W_U"][0, 0]
+    wanted = torch.where(gaps < 71, (-gaps.double()).exp(), 0)  # exp(-71) is 1e-31
+    wanted[0] = -wanted[1:].sum()
+    torch.testing.assert_close(found, wanted.float(), rtol=1e-5, atol=0)
 
 
 def test_the_published_size_and_initial_norm() -> None:
