@@ -53,14 +53,15 @@ def random_on_sphere(
     """Weights drawn uniformly from the sphere of this radius, all tensors together.
 
     Returns:
-        Tensors of shape (count, *shape): normal numbers, divided by their norm.
+        Tensors of shape (count, *shape), on the generator's device: normal numbers, divided by
+        their norm.
 
     >>> points = random_on_sphere({"A": (2, 3), "b": (3,)}, 5.0, 4, torch.Generator())
     >>> points["A"].shape, round(measures.l2_norm(points, run_axis=True)[3].item(), 4)
     (torch.Size([4, 2, 3]), 5.0)
     """
     drawn = {
-        name: torch.randn(count, *shape, generator=generator, dtype=dtype)
+        name: torch.randn(count, *shape, generator=generator, dtype=dtype, device=generator.device)
         for name, shape in shapes.items()
     }
     return project_to_sphere(drawn, radius, run_axis=True)
