@@ -51,7 +51,7 @@ def short_plan(lesson: str) -> Plan:
     """How a lesson is graded here: as everywhere, in less time."""
     release = ROOT / "course" / lesson / f"{lesson}.ipynb"
     plan = make_plan(lesson, find, release, SEED)
-    return replace(plan, cell_seconds=2.0, check_seconds=8.0, student_seconds=30.0)
+    return replace(plan, cell_seconds=2.0, check_seconds=8.0, student_seconds=60.0)
 
 
 def graded(submissions: Iterable[Submission], plan: Plan, jobs: int) -> Iterable[Result]:

@@ -4,14 +4,15 @@ What it replies is believed by nobody. A message on the socket is eight bytes of
 first, and a body whose first byte says what it is:
 
 - ``C`` and JSON: run a cell; the reply is JSON that tells how it went and what it printed;
-- ``R`` and a request of `grokedu.classroom.call`: call a function; the reply is its reply;
+- ``R``, eight bytes of the microseconds it may take (`allowance`), and a request of
+  `grokedu.classroom.call`: call a function; the reply is its reply;
 - ``W`` and a request: call it again, watched; the reply is JSON, the references it called;
-- ``T``: which answers are references that were taken, as JSON.
+- ``T``: which answers are references that were taken, as JSON;
+- ``U``: the processor time used so far, in seconds, as JSON.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import socket
 import sys
@@ -20,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grokedu.classroom.call import respond
+from grokedu.classroom.grading.allowance import PATIENCE, allowed, used
 from grokedu.classroom.grading.standin import (
     LessonStandIn,
     answers_taken,
@@ -28,22 +30,17 @@ from grokedu.classroom.grading.standin import (
     references_called,
 )
 from grokedu.classroom.guard import TimeLimit, call_within, crash_report, quiet
+from grokedu.classroom.probes import drive
 
-CELL, CALL, WATCH, TAKEN = b"C", b"R", b"W", b"T"
+CELL, CALL, WATCH, TAKEN, USED = b"C", b"R", b"W", b"T", b"U"
 LENGTH = 8
 
 
-@functools.cache
 def shell() -> Any:
-    """An IPython shell, so that magics, `display` and a last expression work as in a notebook."""
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
+    """The shell of this process; judges read this module too, and need no IPython."""
+    from grokedu.classroom.grading.shell import shell
 
-    config = Config({"HistoryManager": {"enabled": False}})
-    made = InteractiveShell.instance(config=config, colors="NoColor", cache_size=0)
-    for name in ("showtraceback", "showsyntaxerror", "enable_gui"):
-        setattr(made, name, lambda *args, **kwargs: None)
-    return made
+    return shell()
 
 
 def prepare(lesson: str, references: Mapping[str, str], setup: Sequence[str]) -> None:
@@ -69,9 +66,13 @@ def serve(session: socket.socket) -> None:
         if kind == CELL:
             reply = json.dumps(_run(**json.loads(content))).encode()
         elif kind == CALL:
-            reply = respond(names, content)
+            seconds = int.from_bytes(content[:LENGTH], "little") / 1e6
+            with allowed(seconds, drive.__code__):
+                reply = respond(names, content[LENGTH:])
         elif kind == WATCH:
             reply = json.dumps(references_called(stand_in, _watched(names, content))).encode()
+        elif kind == USED:
+            reply = json.dumps(used()).encode()
         else:
             reply = json.dumps(answers_taken(stand_in, names)).encode()
         send(session, reply)
@@ -102,9 +103,11 @@ def _run(source: str, seconds: float) -> dict[str, Any]:
     """Run a cell as a notebook does, and tell how it ended."""
     with quiet() as printed:
         try:
-            done = call_within(
-                seconds, lambda: shell().run_cell(source, store_history=False, silent=False)
-            )
+            with allowed(seconds, type(shell()).run_cell.__code__):
+                done = call_within(
+                    PATIENCE * seconds,
+                    lambda: shell().run_cell(source, store_history=False, silent=False),
+                )
             error = done.error_before_exec or done.error_in_exec
         except BaseException as raised:
             error = raised

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from grokedu.classroom.call import Reply, Request
 from grokedu.classroom.exercise import Exercise
+from grokedu.classroom.grading.allowance import PATIENCE
 from grokedu.classroom.grading.sandbox import Sandbox
 from grokedu.classroom.grading.session import Ran, Session
 from grokedu.classroom.guard import Crash
@@ -52,7 +53,7 @@ class Run:
         Raises:
             OutOfTimeError: no time is left for it.
         """
-        ran = self._live().run(source, self._left(self._cell_seconds))
+        ran = self._live().run(source, self._cell_seconds, self._left())
         if self._live_still():
             self._sound.append(source)
         return ran
@@ -66,37 +67,22 @@ class Run:
         session = self._live()
         if session.took_reference(exercise.id):
             return reference_taken(exercise)
-        first: list[Request] = []
-        verdict = judge(exercise, self._within(session, first), seed, "grading")
-        self._left(0.0)
+        calls = _Calls(session, self._check_seconds, self._left)
+        verdict = judge(exercise, calls, seed, "grading")
+        self._left()
         if verdict.outcome == "not attempted" and crash is not None:
             return cell_raised(exercise, crash)
-        if verdict > 0 and first and session.calls_reference(first[0], exercise.id):
+        if verdict > 0 and calls.reach(exercise.id):
             flag = f"{exercise.id}: calls the course's own function; look whether it is an answer"
             self.flags = (*self.flags, flag)
         return verdict
-
-    def _within(self, session: Session, first: list[Request]) -> Callable[[Request], Reply]:
-        """A caller that keeps all calls of one check within its budget."""
-        end = 0.0
-
-        def call(request: Request) -> Reply:
-            nonlocal end
-            if not first:  # what the judge itself did before is not the learner's to pay for
-                end = time.monotonic() + self._left(self._check_seconds)
-            first.append(request)
-            if time.monotonic() >= end:
-                return Reply("timed out")
-            return session.call(request)
-
-        return call
 
     def _live(self) -> Session:
         """The session, or a new one that has run every sound cell so far."""
         while self._session is None or not self._session.alive:
             self._session = Session(self._sandbox)
             for place, source in enumerate(self._sound):
-                self._session.run(source, self._left(self._cell_seconds))
+                self._session.run(source, self._cell_seconds, self._left())
                 if not self._session.alive:
                     del self._sound[place]
                     break
@@ -105,12 +91,43 @@ class Run:
     def _live_still(self) -> bool:
         return self._session is not None and self._session.alive
 
-    def _left(self, wanted: float) -> float:
-        """The seconds that something may take: what it wants, or what is left."""
+    def _left(self) -> float:
+        """The seconds that are left."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise OutOfTimeError(
                 f"grading it took more than {self._seconds:g} s: it was stopped, and is looked at "
                 "by a person"
             )
-        return min(wanted, left)
+        return left
+
+
+class _Calls:
+    """Makes the calls of one check, within its budget: processor time first, as for each call."""
+
+    def __init__(self, session: Session, seconds: float, left: Callable[[], float]) -> None:
+        self._session, self._seconds, self._student_left = session, seconds, left
+        self._first: Request | None = None
+        self._started, self._used = time.monotonic(), 0.0
+
+    def __call__(self, request: Request) -> Reply:
+        if self._first is None:  # what the judge itself did before is not the learner's to pay for
+            self._first, self._started = request, time.monotonic()
+            self._used = self._session.used()
+        left = self._left()
+        return self._session.call(request, left) if left > 0 else Reply("timed out")
+
+    def reach(self, id: str) -> bool:
+        """Whether the first call reaches the reference of an exercise, if it can still be tried."""
+        left = self._left()
+        return (
+            left > 0
+            and self._first is not None
+            and self._session.calls_reference(self._first, id, left)
+        )
+
+    def _left(self) -> float:
+        passed = time.monotonic() - self._started
+        if passed >= self._seconds and self._session.used() - self._used >= self._seconds:
+            return 0.0
+        return min(PATIENCE * self._seconds - passed, self._student_left())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 from grokedu.classroom import wire
 from grokedu.classroom.call import Reply, Request, read_reply, write_request
 from grokedu.classroom.grading import learner
+from grokedu.classroom.grading.allowance import GRACE_SECONDS, PATIENCE
 from grokedu.classroom.grading.sandbox import Sandbox
 from grokedu.classroom.guard import KEPT_OUTPUT, Crash, read_crash
 
-GRACE_SECONDS = 2.0  # for a session to notice its own time limit
 SMALL = 2**20
 
 
@@ -58,13 +59,14 @@ class Session:
             self.alive = False
             self._sandbox.end(self._socket)
 
-    def run(self, source: str, seconds: float) -> Ran:
-        """Run a cell."""
+    def run(self, source: str, seconds: float, most: float = math.inf) -> Ran:
+        """Run a cell; ``seconds`` count its own time, ``most`` is what it may take by our clock."""
         message = json.dumps({"source": source, "seconds": seconds}).encode()
+        started = time.monotonic()
         try:
-            told = self._ask(learner.CELL + message, seconds, dict)
+            told = self._ask(learner.CELL + message, min(PATIENCE * seconds, most), dict)
         except SessionEndedError as error:
-            return Ran("timed out" if isinstance(error, SessionHungError) else "ended")
+            return Ran(_ended(error, started, seconds))
         crash = _whole(read_crash(told["crash"])) if isinstance(told.get("crash"), dict) else None
         status, printed = told.get("status"), told.get("printed")
         return Ran(
@@ -73,16 +75,19 @@ class Session:
             _letters(printed[:KEPT_OUTPUT]) if isinstance(printed, str) else "",
         )
 
-    def call(self, request: Request) -> Reply:
-        """Call a function of the learner's."""
+    def call(self, request: Request, most: float = math.inf) -> Reply:
+        """Call a function of the learner's; ``most`` is what it may take by our own clock."""
+        patient = replace(request, seconds=PATIENCE * request.seconds)
+        allowed = int(1e6 * request.seconds).to_bytes(learner.LENGTH, "little")
+        started = time.monotonic()
         try:
             reply = self._exchange(
-                learner.CALL + write_request(request), 2 * request.seconds, wire.MAX_BYTES
+                learner.CALL + allowed + write_request(patient),
+                min(patient.seconds, most),
+                wire.MAX_BYTES,
             )
-        except SessionHungError:
-            return Reply("timed out")
-        except SessionEndedError:
-            return Reply("ended")
+        except SessionEndedError as error:
+            return Reply(_ended(error, started, request.seconds))
         read = read_reply(reply)
         return replace(
             read,
@@ -91,14 +96,20 @@ class Session:
             crash=_whole(read.crash) if read.crash else None,
         )
 
-    def calls_reference(self, request: Request, id: str) -> bool:
+    def calls_reference(self, request: Request, id: str, most: float = math.inf) -> bool:
         """Whether an answer calls the reference of an exercise, as far as it admits it."""
+        message = learner.WATCH + write_request(request)
         try:
-            return id in self._ask(
-                learner.WATCH + write_request(request), 4 * request.seconds, list
-            )
+            return id in self._ask(message, min(4 * request.seconds, most), list)
         except SessionEndedError:
             return False
+
+    def used(self) -> float:
+        """The processor time it has used so far, as far as it admits it."""
+        try:
+            return self._ask(learner.USED, GRACE_SECONDS, float)
+        except SessionEndedError:
+            return math.inf
 
     def took_reference(self, id: str) -> bool:
         """Whether an answer is the reference of an exercise, as far as it admits it."""
@@ -149,6 +160,12 @@ class Session:
                 raise SessionEndedError("it hung up")
             parts += part
         return bytes(parts)
+
+
+def _ended(error: SessionEndedError, started: float, seconds: float) -> str:
+    """How something ended: the kernel ends a process that does not see its own limit."""
+    late = time.monotonic() - started >= seconds
+    return "timed out" if late or isinstance(error, SessionHungError) else "ended"
 
 
 def _letters(text: str) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 
 from grokedu.classroom.call import Request
 from grokedu.classroom.grading import session as sessions
+from grokedu.classroom.grading.allowance import PATIENCE
 from grokedu.classroom.grading.room import Room
 from grokedu.classroom.grading.sandbox import Sandbox, why_not
 from grokedu.classroom.grading.session import Session
@@ -68,9 +73,53 @@ def test_a_loop_is_stopped_and_the_session_goes_on(session: Session) -> None:
     assert session.run("1", 5.0).status == "ran"
 
 
+def test_waiting_is_no_work(session: Session) -> None:
+    session.run("import time\ndef double(x):\n    time.sleep(1.5)\n    return 2 * x", 5.0)
+    assert session.call(CALL).status == "returned"
+    assert session.run("import time\ntime.sleep(0.8)", 0.5).status == "ran"
+
+
+def test_waiting_without_end_is_stopped(session: Session) -> None:
+    source = "import time\ndef double(x):\n    while True:\n        time.sleep(0.01)"
+    session.run(source, 5.0)
+    assert session.call(replace(CALL, seconds=0.2)).status == "timed out"
+    assert session.alive
+
+
+def test_work_without_end_is_stopped_by_its_own_time(session: Session) -> None:
+    session.run("def double(x):\n    while True: pass", 5.0)
+    before = session.used()
+    assert session.call(replace(CALL, seconds=0.5)).status == "timed out"
+    assert session.alive
+    assert 0.4 < session.used() - before < 0.5 * PATIENCE
+
+
+def test_the_kernel_ends_work_that_notices_nothing(session: Session) -> None:
+    session.run("def double(x):\n    return sum(range(10**13))", 5.0)
+    started = time.process_time()
+    assert session.call(replace(CALL, seconds=0.2), most=60.0).status == "timed out"
+    assert not session.alive
+    assert time.process_time() - started < 1.0
+
+
+@pytest.mark.grading
+def test_a_right_answer_is_not_late_on_a_busy_machine(session: Session) -> None:
+    work = "s = time.process_time()\n    while time.process_time() - s < 1.5: pass"
+    session.run(f"import time\ndef double(x):\n    {work}\n    return 2 * x", 5.0)
+    burner = [sys.executable, "-S", "-c", "while True: pass"]
+    burners = [subprocess.Popen(burner) for _ in range(6)]
+    try:
+        reply = session.call(replace(CALL, seconds=3.0))
+    finally:
+        for each in burners:
+            each.kill()
+            each.wait()
+    assert reply.status == "returned"
+
+
 def test_a_hang_ends_the_session(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "GRACE_SECONDS", 0.3)
-    assert session.run("sum(range(10**12))", 0.2).status == "timed out"
+    assert session.run("sum(range(10**12))", 0.2, 0.3).status == "timed out"
     assert not session.alive
     assert session.call(CALL).status == "ended"
 
@@ -151,3 +200,30 @@ def test_halves_of_letters_are_replaced_in_what_a_call_prints(session: Session) 
     assert reply.printed.strip() == "?"
     assert reply.crash is not None
     assert reply.crash.message == "?"
+
+
+def test_the_last_value_and_the_shell_are_at_hand_later(session: Session) -> None:
+    session.run("20 + 1", 5.0)
+    session.run(
+        "kept = _\ndef double(x):\n    display(kept)\n    return get_ipython() and kept", 5.0
+    )
+    assert session.call(CALL).result == 21
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%%bash\nexit 3",
+        "%%script false\nx",
+        "%matplotlib notebook",
+        "!!ls",
+        "x = get_ipython().getoutput('ls')\nassert x == [] == x.l",
+        "quit()",
+        "exit",
+        "import google.colab\ngoogle.colab.files.upload()",
+        "from google.colab.patches import cv2_imshow\ncv2_imshow(1)",
+    ],
+)
+def test_what_needs_the_world_does_nothing(session: Session, source: str) -> None:
+    assert session.run(source, 5.0).status == "ran"
+    assert session.run("1", 5.0).status == "ran"
