@@ -125,7 +125,7 @@ class TransformerGradient:
             error = torch.softmax(logits, dim=-1).scatter_(-1, self.labels, 0.0)
             # Late in training many probabilities are subnormal numbers, or would make some: a CPU
             # takes four times as long over a step with them.
-            F.threshold_(error, self.least, 0.0)
+            F.threshold(error, self.least, 0.0, inplace=True)
             error.scatter_(-1, self.labels, -error.sum(dim=-1, keepdim=True))
             return error.mul_(self.weights)
         minus_one = logits.new_full(self.labels.shape, -1.0)
