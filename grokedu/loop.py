@@ -102,7 +102,7 @@ class Loop:
         if self.project is not None:
             grads = self.project(self.params, grads)
         if self.elementwise:
-            flat = torch.cat([grads[name].flatten(1) for name in self.params], dim=1)
+            flat = torch.cat([grads[k].reshape(len(self.whole), -1) for k in self.params], dim=1)
             _, self.state = self.optimizer.step(self._packed(), {"weights": flat}, self.state)
         else:
             moved, self.state = self.optimizer.step(self.params, grads, self.state)

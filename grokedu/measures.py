@@ -110,7 +110,8 @@ def tensor_norms(params: Params | nn.Module, *, run_axis: bool = False) -> dict[
     """
     start = 1 if run_axis else 0
     return {
-        name: tensor.detach().flatten(start).norm(dim=-1) for name, tensor in _named(params).items()
+        name: tensor.detach().reshape(*tensor.shape[:start], -1).norm(dim=-1)
+        for name, tensor in _named(params).items()
     }
 
 

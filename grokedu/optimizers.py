@@ -214,7 +214,7 @@ def pack(params: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     leading = {name: len(tensor) for name, tensor in params.items()}
     if len({*leading.values()}) != 1:
         raise ValueError(f"the leading axes are {leading}; wanted one length, the number of runs")
-    whole = torch.cat([tensor.detach().flatten(1) for tensor in params.values()], dim=1)
+    whole = torch.cat([t.detach().reshape(len(t), -1) for t in params.values()], dim=1)
     pieces = whole.split([tensor[0].numel() for tensor in params.values()], dim=1)
     shaped = (
         piece.unflatten(1, tensor.shape[1:]) if tensor.ndim > 1 else piece.squeeze(1)

@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grokedu import ensembles
-from grokedu.ensembles import train_ensemble
+from grokedu.ensembles import parts, train_ensemble
+from grokedu.loop import Loop
 from grokedu.models import MLP, DeepLinear, FromModule, TwoLayer
 from grokedu.models.teacher_student import teacher_task
 from grokedu.optimizers import SGD, Adam, EachRun
@@ -241,7 +241,7 @@ def test_an_executor_with_one_shard_is_equal_to_the_bit(
 def test_threads_change_nothing_but_the_rounding(
     settings: dict[str, Any], whole: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ensembles, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(parts, "WORTH_A_THREAD", 1)
     used = []
     with monkeypatch.context() as patch:
 
@@ -249,9 +249,9 @@ def test_threads_change_nothing_but_the_rounding(
             used.append(settings)
             return train(*args, **settings)
 
-        patch.setattr(ensembles, "train", counted)
+        patch.setattr(parts, "train", counted)
         threaded = train_ensemble(MODEL, TASK, **settings)
-    assert len(used) == ensembles.THREADED
+    assert len(used) == parts.THREADED
     assert same(whole, threaded, atol=1e-9)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -301,8 +301,7 @@ KILLED = """
 import os, signal, sys
 from functools import partial
 import torch
-from grokedu import ensembles
-from grokedu.ensembles import train_ensemble
+from grokedu.ensembles import parts, train_ensemble
 from grokedu.loop import Loop
 from grokedu.models import TwoLayer
 from grokedu.tasks import make_task
@@ -336,6 +335,59 @@ def test_killed_outright_and_resumed_it_is_the_same_to_the_bit(
     assert same(train_ensemble(MODEL, TASK, shards=3, **settings), resumed)
     with pytest.raises(ValueError, match="other settings"):
         train_ensemble(MODEL, TASK, shards=3, resume=folder, **(settings | {"lr": 0.5}))
+
+
+@pytest.mark.parametrize("constraint", [None, Start()])
+def test_a_run_of_torchs_optimizer_or_on_a_sphere_resumes_to_the_bit(
+    tmp_path: Path, constraint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {
+        "fraction": 0.5, "steps": 20, "seed": range(2), "constraint": constraint,
+        "optimizer": partial(EachRun, torch.optim.Adagrad), **EXACT,
+    }  # fmt: skip
+    save = Loop.save
+
+    def save_and_die(loop: Loop, path: Any) -> None:
+        save(loop, path)
+        if loop.step == 7:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "save", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            train_ensemble(MODEL, TASK, resume=tmp_path, save_seconds=0, **settings)
+    resumed = train_ensemble(MODEL, TASK, resume=tmp_path, **settings)
+    assert same(train_ensemble(MODEL, TASK, **settings), resumed)
+
+
+def test_the_config_says_each_runs_task_and_no_part_speaks_for_all() -> None:
+    runs = train_ensemble(
+        MODEL, TASK, fraction=[0.4, 0.6], steps=1, loss=["mse", "cross_entropy"], shards=2, **EXACT
+    )
+    assert runs.labels["fraction"].tolist() == [0.4, 0.4, 0.6, 0.6]
+    first, second, third, fourth = runs.config["tasks"]
+    assert first == second != third == fourth
+    assert "loss" not in runs.config
+    assert runs.config["axes"] == {"fraction": [0.4, 0.6], "loss": ["mse", "cross_entropy"]}
+
+
+class Scaled(nn.Module):
+    """A module with a parameter that is a single number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.scale = nn.Linear(5, 5, bias=False), nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.scale * self.linear(inputs)
+
+
+def test_a_module_with_a_number_for_a_parameter_trains() -> None:
+    settings: dict[str, Any] = {"steps": 50, "seed": range(2), "loss": "mse", **EXACT}
+    runs = train_ensemble(FromModule(Scaled), partial(teacher_task, train=9, test=9), **settings)
+    assert runs.params["scale"].shape == (2,)
+    assert (runs["train_loss"][-1] < runs["train_loss"][0]).all()
+    np.testing.assert_array_equal(runs["norm_scale"][-1], runs.params["scale"].abs())
 
 
 def test_saved_and_loaded_whole(whole: Runs, tmp_path: Path) -> None:

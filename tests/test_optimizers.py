@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
-from grokedu.optimizers import SGD, Adam, AdamW
+from grokedu.optimizers import SGD, Adam, AdamW, EachRun, pack
 
 CASES: list[tuple[Any, Any, dict[str, Any]]] = [
     (AdamW, torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.3, "betas": (0.9, 0.98)}),
@@ -65,3 +66,46 @@ def test_a_rate_for_the_wrong_number_of_runs_is_refused() -> None:
     optimizer = SGD(lr=torch.tensor([0.1, 0.2]))
     with pytest.raises(ValueError, match="one entry a run"):
         optimizer.step(params, params, optimizer.init(params))
+
+
+@pytest.mark.parametrize("kind", [AdamW, Adam, SGD])
+def test_packed_weights_move_as_the_tensors_do(kind: Any) -> None:
+    rates = torch.tensor([0.01, 0.1])
+    apart, (whole, views) = start(2), pack(start(2))
+    optimizer = kind(lr=rates, weight_decay=0.1)
+    state, packed = optimizer.init(apart), optimizer.init({"weights": whole})
+    for step in range(10):
+        flat = torch.cat([g.flatten(1) for g in gradient(views, step).values()], dim=1)
+        optimizer.step({"weights": whole}, {"weights": flat}, packed)
+        optimizer.step(apart, gradient(apart, step), state)
+    for name in apart:
+        torch.testing.assert_close(views[name], apart[name], rtol=0, atol=1e-15)
+
+
+def test_pack_keeps_scalars_a_run_and_refuses_other_run_axes() -> None:
+    _, views = pack({"scale": torch.tensor([1.0, 2.0]), "w": torch.zeros(2, 3)})
+    assert views["scale"].tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match="wanted one length"):
+        pack({"A": torch.zeros(2, 3), "W": torch.zeros(3, 3)})
+
+
+def test_each_run_has_a_torch_optimizer_of_its_own() -> None:
+    rates, params = torch.tensor([0.01, 0.1]).double(), start(2)
+    alone = [{k: v[run].clone().requires_grad_() for k, v in params.items()} for run in range(2)]
+    theirs = [
+        torch.optim.RMSprop(one.values(), lr=rates[run].item(), momentum=0.5)
+        for run, one in enumerate(alone)
+    ]
+    ours = EachRun(partial(torch.optim.RMSprop, momentum=0.5), lr=rates)
+    state = ours.init(params)
+    for step in range(20):
+        for one, optimizer in zip(alone, theirs, strict=True):
+            for name, grad in gradient({k: v.detach() for k, v in one.items()}, step).items():
+                one[name].grad = grad
+            optimizer.step()
+        params, state = ours.step(params, gradient(params, step), state)
+    for run, one in enumerate(alone):
+        for name in params:
+            torch.testing.assert_close(params[name][run], one[name].detach(), rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="3 values for 2 runs"):
+        EachRun(torch.optim.SGD, lr=torch.ones(3)).step(params, params, {})
