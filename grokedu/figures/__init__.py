@@ -6,6 +6,7 @@ from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
 from grokedu.figures.efficiency import efficiency, ungrokking
+from grokedu.figures.embedding_scale import embedding_scale
 from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
 from grokedu.figures.metrics_against_loss import metrics_against_loss
@@ -27,6 +28,7 @@ __all__ = [
     "curves",
     "delays",
     "efficiency",
+    "embedding_scale",
     "landscape",
     "metrics_against_loss",
     "norms",

@@ -29,6 +29,7 @@ CLAIMS: dict[str, str] = {
     "circuit-efficiency": "only memorising needs more norm the more data there is",
     "ungrokking": "too few data undo generalising, whatever the weight decay",
     "training-states": "hidden states of the weights tell when a run generalises",
+    "embedding-scale": "embeddings that start large learn slowly and delay generalising",
 }
 
 
