@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +72,13 @@ def has_no_sandbox(submission: Submission, plan: Plan) -> Result:
 
 def raises(submission: Submission, plan: Plan) -> Result:
     if submission.student == POISON:
-        raise RuntimeError("what nobody thought of\nat line 3")
+        raise RuntimeError("what nobody thought of. More of it\nat line 3")
+    return sound(submission, plan)
+
+
+def stands_still(submission: Submission, plan: Plan) -> Result:
+    if submission.student == POISON:
+        signal.pause()
     return sound(submission, plan)
 
 
@@ -159,6 +169,85 @@ def test_an_executor_that_is_broken_from_the_start_grades_each_alone(
 
     results = graded(monkeypatch, plan, sound, 2, Broken)
     assert {result.status for result in results.values()} == {NEEDS_REVIEW}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_worker_that_stands_still_is_ended(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan, jobs: int
+) -> None:
+    results = graded(monkeypatch, replace(plan, student_seconds=0.5), stands_still, jobs)
+    assert results.pop(POISON).reasons == (
+        "grading it failed twice, so a person looks at it: no end after 1.5 s",
+    )
+    assert {result.status for result in results.values()} == {GRADED}
+    for process in multiprocessing.active_children():
+        process.join(10)
+    assert multiprocessing.active_children() == []
+
+
+def test_what_a_cluster_cancelled_is_for_a_person(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan
+) -> None:
+    class Cancels(ThreadPoolExecutor):
+        def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    results = graded(monkeypatch, plan, sound, 2, Cancels)
+    assert {result.reasons for result in results.values()} == {
+        ("grading it failed twice, so a person looks at it: it was cancelled",)
+    }
+
+
+INTERRUPTED = """\
+import os, signal, sys
+from pathlib import Path
+from grokedu.classroom.grading import batch
+from grokedu.classroom.grading.plan import make_plan
+from grokedu.classroom.grading.result import Submission
+from grokedu.lessons import find
+
+def stands_still(submission, plan):
+    os.write(1, b"%d\\n" % os.getpid())
+    while True:
+        signal.pause()
+
+batch.assess, batch.warm_up = stands_still, lambda plan: None
+plan = make_plan(sys.argv[1], find, Path(sys.argv[2]), 20260101)
+many = (Submission(f"student-{n}", bytes(2**22)) for n in range(8))
+try:
+    list(batch.grade_each(many, plan, batch.processes(plan), 2))
+except KeyboardInterrupt:
+    os.write(1, b"interrupted\\n")
+"""
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_an_interrupt_ends_all_at_once_and_without_a_word(whole_group: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, NAME, str(RELEASE)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as run:
+        assert run.stdout is not None
+        workers = [int(run.stdout.readline()) for _ in range(2)]
+        if whole_group:
+            os.killpg(run.pid, signal.SIGINT)
+        else:
+            os.kill(run.pid, signal.SIGINT)
+        try:
+            said = run.communicate(timeout=30)  # by themselves, the workers never end
+        finally:
+            run.kill()
+    assert (run.returncode, *said) == (0, "interrupted\n", "")
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
 
 
 @pytest.mark.attacks
