@@ -64,6 +64,11 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         progress=progress,
     )
     started = grown["test_accuracy"][-1] >= START
+    if not started.any():
+        raise ValueError(
+            f"none of {len(grown)} networks had a test accuracy of {START:g} after "
+            f"{setting['steps']} steps; there is nothing to lose, train longer"
+        )
     found: dict[float, Runs] = {}
     for decay in decays:
         steps = round(decay_time / (LR * decay))
