@@ -61,6 +61,7 @@ def weight_norm(weights):
 
 # %% loop-in-a-cell: cell by a right answer
 # a cell without end
+import math
 while True:
     pass
 
@@ -218,6 +219,7 @@ for number in range(10**7):
 
 # %% print-without-end: cell by a right answer
 # a hundred megabytes of prints
+import math
 for _ in range(100):
     print('x' * 2**20)
 

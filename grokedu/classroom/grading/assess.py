@@ -10,20 +10,23 @@ import copy
 import functools
 import hashlib
 import json
+import threading
 import time
 from dataclasses import dataclass, replace
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from grokedu.classroom.cells import grade_id, is_left_out
 from grokedu.classroom.grading.answers import belongs, grafted
+from grokedu.classroom.grading.naming import listed, shown
+from grokedu.classroom.grading.needed import left_out_cells
 from grokedu.classroom.grading.plan import Plan
 from grokedu.classroom.grading.repair import repair
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.room import Room
 from grokedu.classroom.grading.run import OutOfTimeError, Run
 from grokedu.classroom.grading.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError
+from grokedu.classroom.grading.told import own_outputs, score, to_look_at, told, trouble
 from grokedu.classroom.guard import Crash
 from grokedu.classroom.judge import unattempted
 from grokedu.classroom.notebook import parse_notebook
@@ -31,21 +34,28 @@ from grokedu.classroom.verdict import Verdict
 
 
 def assess(submission: Submission, plan: Plan) -> Result:
-    """Grade one submission; whatever is in it, there is a result.
+    """Grade one submission; whatever is in it, there is a result. Threads take turns.
 
     Raises:
         SandboxError: no sandbox could be made, twice: nothing is known about the submission.
     """
-    try:
-        return _grader(plan).grade(submission)
-    except SandboxError:
-        _grader(plan).close()
-        return _grader(plan).grade(submission)
+    with _turn:
+        try:
+            return _grader(plan).grade(submission)
+        except SandboxError:
+            _grader(plan).close()
+            return _grader(plan).grade(submission)
 
 
 def warm_up(plan: Plan) -> None:
     """Begin to make the sandbox that `assess` will use in this process."""
-    _ = _grader(plan).sandbox
+    with _turn:
+        _ = _grader(plan).sandbox
+
+
+_LONGEST_FLAG = 300
+# One sandbox holds one session, and what silences a reference silences the process.
+_turn = threading.Lock()
 
 
 @functools.lru_cache(maxsize=2)
@@ -85,7 +95,7 @@ class Grader:
         if submission.content is None:
             return self.unreadable(submission, submission.problem)
         try:
-            result = self._graded(submission, *repair(submission.content))
+            result = self._graded(submission, *self._read(submission.content))
         except (ValueError, OutOfTimeError) as error:
             return self.unreadable(submission, str(error))
         seconds = round(time.monotonic() - started, 3)
@@ -96,16 +106,29 @@ class Grader:
         notebook = copy.deepcopy(self.release)
         return self._result(submission, notebook, NEEDS_REVIEW, (reason,), {}, submission.notes)
 
-    def _graded(self, submission: Submission, old: NotebookNode, notes: tuple[str, ...]) -> Result:
-        if not belongs(self.release, old):
-            raise ValueError(
-                f"this is another notebook: no cell of {self.plan.lesson} is in it; "
-                "hand in the notebook of this lesson"
-            )
-        notebook, report = grafted(self.release, old)
-        judged = judge_notebook(self, notebook, submission.student)
+    def _read(self, content: bytes) -> tuple[NotebookNode, tuple[str, ...]]:
+        """The release with the answers in it, and what was odd about them."""
+        try:
+            old, notes = repair(content)
+            if not belongs(self.release, old):
+                raise ValueError(
+                    f"this is another notebook: no cell of {self.plan.lesson} is in it; "
+                    "hand in the notebook of this lesson"
+                )
+            notebook, report = grafted(self.release, old)
+        except ValueError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            raise ValueError(f"it could not be read ({kind}): a person looks at it") from error
         if report.left_over:
-            notes = (*notes, f"answers without a place: {', '.join(report.left_over)}")
+            notes = (*notes, f"answers without a place: {listed(report.left_over)}")
+        return notebook, notes
+
+    def _graded(
+        self, submission: Submission, notebook: NotebookNode, notes: tuple[str, ...]
+    ) -> Result:
+        judged = judge_notebook(self, notebook, submission.student)
         flags = (*notes, *judged.flags)
         return self._result(submission, notebook, GRADED, (), judged.verdicts, flags)
 
@@ -183,26 +206,38 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
     plan, lesson = grader.plan, grader.lesson
     checks = {f"{id}-check": exercise for id, exercise in lesson.exercises.items()}
     places = [at for at, cell in enumerate(notebook.cells) if grade_id(cell) in checks]
-    setup = set(grader.sandbox.room.setup)
+    released = {(cell.id, cell.source) for cell in grader.release.cells}
+    own = {
+        at
+        for at, cell in enumerate(notebook.cells)
+        if grade_id(cell) is None and (cell.id, cell.source) not in released
+    }
+    left_out = left_out_cells(notebook.cells, own, grader.sandbox.room.setup)
     code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     verdicts: dict[str, Verdict] = {}
     crashes: dict[str, Crash] = {}
+    troubles: list[str] = []
     with Run(grader.sandbox, plan.cell_seconds, plan.check_seconds, plan.student_seconds) as run:
-        for cell in notebook.cells[: max(places, default=-1) + 1]:
+        for at, cell in enumerate(notebook.cells[: max(places, default=-1) + 1]):
             id = grade_id(cell)
             if id in checks:
                 exercise = checks[id]
                 seed = case_seed(plan.seed, plan.lesson, exercise.id, student, code)
                 verdict = run.judge(exercise, seed, crashes.get(exercise.id))
                 verdicts[exercise.id] = verdict
-                cell.outputs = [_score(verdict)]
-            elif cell.cell_type == "code" and cell.source not in setup and not is_left_out(cell):
+                cell.outputs = [score(verdict)]
+            elif cell.cell_type == "code" and at not in left_out:
                 ran = run.cell(cell.source)
                 if ran.crash is not None and id:
                     crashes[id] = ran.crash
-                cell.outputs = _told(ran.status, ran.crash, ran.printed, plan.cell_seconds)
+                if at in own:
+                    cell.outputs = own_outputs(cell.outputs, ran, plan.cell_seconds)
+                    troubles += trouble(ran)
+                else:
+                    cell.outputs = told(ran, plan.cell_seconds)
         flags = run.flags
-    return Judged(verdicts, flags)
+    flags = (*flags, *to_look_at(notebook.cells, verdicts, troubles))
+    return Judged(verdicts, tuple(shown(flag, _LONGEST_FLAG) for flag in flags))
 
 
 def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) -> int:
@@ -214,23 +249,3 @@ def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) ->
     parts = "\0".join((str(seed), lesson, exercise, student, code))
     digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:4], "little") >> 1
-
-
-def _score(verdict: Verdict) -> NotebookNode:
-    data = {"text/plain": repr(verdict), "text/html": verdict._repr_html_()}
-    return new_output("execute_result", data=data, execution_count=None)
-
-
-def _told(status: str, crash: Crash | None, printed: str, seconds: float) -> list[NotebookNode]:
-    outputs = [new_output("stream", name="stdout", text=printed)] if printed else []
-    said = {
-        "timed out": ("TimeLimit", f"it was still running after {seconds:g} s, and was stopped"),
-        "ended": ("ProcessEnded", "it ended the process it ran in, and was left out"),
-    }
-    if status == "raised" and crash is not None:
-        trace = [f"line {crash.line}: {crash.text}"] if crash.text else []
-        outputs.append(new_output("error", ename=crash.type, evalue=crash.message, traceback=trace))
-    elif status in said:
-        name, words = said[status]
-        outputs.append(new_output("error", ename=name, evalue=words, traceback=[]))
-    return outputs

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_output
 
 from grokedu.classroom.cells import grade_id
-from grokedu.classroom.grading.assess import Grader, case_seed
+from grokedu.classroom.grading import assess as assessing
+from grokedu.classroom.grading.assess import Grader, assess, case_seed
 from grokedu.classroom.grading.plan import Plan, make_plan
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.sandbox import why_not
@@ -119,6 +121,15 @@ class TestWithoutASandbox:
         assert result.status == NEEDS_REVIEW
         assert says in result.reasons[0]
 
+    def test_what_cannot_be_read_is_for_a_person(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def deep(content: bytes) -> None:
+            raise RecursionError
+
+        monkeypatch.setattr(assessing, "repair", deep)
+        result = Grader(plan()).grade(Submission("ada", b"{}"))
+        assert result.status == NEEDS_REVIEW
+        assert result.reasons == ("it could not be read (RecursionError): a person looks at it",)
+
 
 class Judged:
     pytestmark = starts
@@ -202,16 +213,36 @@ class TestTheNotebook(Judged):
         imports = {"forward": "from grokedu.models.two_layer import forward"}
         assert lost(grader.grade(handed_in(imports))) == {"forward": "reference taken"}
 
-    def test_what_cells_print_and_raise_is_kept(self, grader: Grader) -> None:
-        result = grader.grade(handed_in(own="print('looked')\n1 / 0"))
+    def test_what_their_cells_showed_is_kept_and_what_they_raise_is_added(
+        self, grader: Grader
+    ) -> None:
+        seen = new_output("stream", text="seen at home\n")
+
+        def change(notebook: NotebookNode) -> None:
+            next(cell for cell in notebook.cells if cell.id == "own-cell").outputs = [seen]
+
+        result = grader.grade(handed_in(own="import math\nprint('here')\n1 / 0", change=change))
         printed, error = outputs(result, "own-cell")
-        assert printed.text == "looked\n"
-        assert (error.ename, error.traceback) == ("ZeroDivisionError", ["line 2: 1 / 0"])
-        assert lost(result) == {}
+        assert printed.text == "seen at home\n"
+        assert (error.ename, error.traceback) == ("ZeroDivisionError", ["line 3: 1 / 0"])
+        assert (lost(result), result.flags) == ({}, ())
+
+    def test_where_nothing_was_shown_what_is_printed_is_kept(self, grader: Grader) -> None:
+        own = "import math\nprint('looked')\n1 / 0"
+        result = grader.grade(handed_in({"forward": f"print('here')\n{FORWARD}"}, own))
+        assert outputs(result, "forward")[0].text == "here\n"
+        assert outputs(result, "own-cell")[0].text == "looked\n"
+
+    def test_an_experiment_of_their_own_is_not_run(self, grader: Grader) -> None:
+        result = grader.grade(handed_in(own="losses = []\nwhile True: losses.append(1)"))
+        assert (lost(result), outputs(result, "own-cell")) == ({}, [])
 
     @pytest.mark.parametrize(
         ("source", "name"),
-        [("while True: pass", "TimeLimit"), ("import os; os._exit(0)", "ProcessEnded")],
+        [
+            ("import math\nwhile True: pass", "TimeLimit"),
+            ("import os; os._exit(0)", "ProcessEnded"),
+        ],
     )
     def test_a_cell_that_was_ended_says_so(self, grader: Grader, source: str, name: str) -> None:
         result = grader.grade(handed_in(own=source))
@@ -243,8 +274,66 @@ torch.set_num_threads(2)
 """
         assert lost(grader.grade(handed_in(own=own))) == {}
 
+    def test_commands_and_installers_do_nothing(self, grader: Grader) -> None:
+        own = """\
+!pip install -q einops
+%pip install einops
+%conda install einops
+%matplotlib widget
+%no_such_magic
+from google.colab import drive
+drive.mount("/content/drive")
+files = !ls
+def rows_of(params, pairs):
+    get_ipython().system("nvidia-smi")
+    return params["A"][..., pairs[:, 0], :] + params["B"][..., pairs[:, 1], :]
+exit()
+"""
+        uses = "def forward(params, pairs):\n    hidden = rows_of(params, pairs)\n"
+        result = grader.grade(
+            handed_in({"forward": f"{uses}    return hidden.square() @ params['W']"}, own)
+        )
+        assert (lost(result), outputs(result, "own-cell")) == ({}, [])
+
+
+class TestFlags(Judged):
+    def test_a_cell_that_raised_may_have_cost_an_answer_its_points(self, grader: Grader) -> None:
+        uses = "def forward(params, pairs):\n    return helped(params, pairs)"
+        result = grader.grade(handed_in({"forward": uses}, "import math\nhelped = no_such_name"))
+        assert lost(result) == {"forward": "crashed"}
+        assert result.flags == (
+            "a cell of their own raised NameError (line 2: helped = no_such_name): "
+            "look whether answers lost points by it",
+        )
+
+    def test_an_answer_below_its_check_is_flagged(self, grader: Grader) -> None:
+        def change(notebook: NotebookNode) -> None:
+            notebook.cells.append(new_code_cell(FORWARD, id="too-late"))
+
+        stub = next(cell.source for cell in nbformat.read(RELEASE, 4).cells if cell.id == "forward")
+        result = grader.grade(handed_in({"forward": stub}, change=change))
+        assert "forward" in lost(result)
+        assert [flag for flag in result.flags if "below" in flag] == [
+            "forward: defined below its check: look whether it is an answer"
+        ]
+
+    def test_a_flag_is_one_line_of_harmless_text(self, grader: Grader) -> None:
+        answers = {"forward": "def forward(*args):\n    return 1"}
+        own = "class Loud(Exception): pass\nLoud.__name__ = 'a\\x1b[2J\\nb'\nraise Loud"
+        result = grader.grade(handed_in(answers, own))
+        [flag] = result.flags
+        assert flag.isprintable()
+
 
 class TestLimits(Judged):
+    def test_threads_take_turns(self) -> None:
+        shared = plan()
+        wrong = {"forward": "def forward(*args):\n    return 1"}
+        with ThreadPoolExecutor(2) as pool:
+            every = [handed_in(wrong if number % 2 else None) for number in range(4)]
+            results = list(pool.map(assess, every, [shared] * 4))
+        assert [list(lost(result)) for result in results] == [[], ["forward"]] * 2
+
     def test_out_of_time_is_for_a_person(self, grader: Grader) -> None:
         short = Grader(replace(grader.plan, student_seconds=0.5))
         short._sandbox = grader.sandbox
