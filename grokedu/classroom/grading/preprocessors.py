@@ -40,6 +40,12 @@ class LessonStep(NbGraderPreprocessor):
         "grokedu.lessons.find", help="The function that finds a lesson by its name."
     ).tag(config=True)
     cell_seconds = Float(20.0, help="Seconds that one cell may take.").tag(config=True)
+    check_seconds = Float(30.0, help="Seconds that all calls of one check may take.").tag(
+        config=True
+    )
+    student_seconds = Float(180.0, help="Seconds that all of one submission may take.").tag(
+        config=True
+    )
     sandbox = Bool(True, help="Whether learners' code is held in a sandbox.").tag(config=True)
 
     def grader(self, lesson: str) -> Grader:
@@ -48,14 +54,18 @@ class LessonStep(NbGraderPreprocessor):
         Raises:
             SandboxError: there is no sandbox here.
         """
-        return _grader(
-            lesson, self.release, self.seed_file, self.find, self.cell_seconds, self.sandbox
-        )
+        seconds = (self.cell_seconds, self.check_seconds, self.student_seconds)
+        return _grader(lesson, self.release, self.seed_file, self.find, seconds, self.sandbox)
 
 
 @functools.cache
 def _grader(
-    lesson: str, release: str, seed_file: str, find: str, cell_seconds: float, confined: bool
+    lesson: str,
+    release: str,
+    seed_file: str,
+    find: str,
+    seconds: tuple[float, float, float],
+    confined: bool,
 ) -> Grader:
     from grokedu.classroom.grading.assess import Grader
     from grokedu.classroom.grading.plan import grading_seed, make_plan
@@ -64,6 +74,7 @@ def _grader(
     if confined and (missing := why_not()):
         raise SandboxError(f"{missing}. To grade without one: c.LessonStep.sandbox = False")
     module, _, name = find.rpartition(".")
+    cell_seconds, check_seconds, student_seconds = seconds
     plan = make_plan(
         lesson,
         getattr(import_module(module), name),
@@ -71,6 +82,9 @@ def _grader(
         grading_seed(Path(seed_file)),
         confined=confined,
         cell_seconds=cell_seconds,
+        check_seconds=check_seconds,
+        student_seconds=student_seconds,
+        course=Path(release).parent,
     )
     return Grader(plan)
 
