@@ -6,11 +6,12 @@ An SQLite gradebook is copied back over the file, one of PostgreSQL's with ``pg_
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def back_up(course: Course) -> Path:
     Other processes may write meanwhile: the copy has the gradebook as it is at one moment.
 
     Returns:
-        The copy, which only its owner can read.
+        The copy, which only its owner can read; its name tells the time in UTC.
 
     Raises:
         ValueError: the database is of a kind that cannot be copied here, or ``pg_dump`` is missing.
@@ -47,15 +48,17 @@ def back_up(course: Course) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     path = _free(folder, suffix)
-    part = path.with_name(f".{path.name}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         copy(url, part)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    for old in all_backups(course)[:-KEPT]:
+    # The one just made stays, even where a clock that was wrong named others later.
+    others = [other for other in all_backups(course) if other != path]
+    for old in others[: -(KEPT - 1)]:
         old.unlink(missing_ok=True)
     return path
 
@@ -73,7 +76,7 @@ def all_backups(course: Course) -> list[Path]:
 
 def _free(folder: Path, suffix: str) -> Path:
     """A name by the time; two copies within a second are told apart, and still sort by time."""
-    moment = datetime.now()
+    moment = datetime.now(timezone.utc)
     name = f"gradebook-{moment:%Y%m%d-%H%M%S}"
     if any(folder.glob(f"{name}*")):
         name = f"gradebook-{moment:%Y%m%d-%H%M%S-%f}"

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,13 @@ def course(tmp_path: Path) -> Iterator[Course]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """The time, one second later at each look; set its step by the second entry."""
-    times = [datetime(2026, 12, 1, 12), timedelta(seconds=1)]
+    times = [datetime(2026, 12, 1, 13, tzinfo=timezone(timedelta(hours=1))), timedelta(seconds=1)]
 
     class Clock:
         @staticmethod
-        def now() -> Any:
+        def now(zone: timezone) -> Any:
             times[0] += times[1]
-            return times[0]
+            return times[0].astimezone(zone)
 
     monkeypatch.setattr(backup, "datetime", Clock)
     return times
@@ -79,6 +79,15 @@ def test_the_newest_ten_stay(course: Course, clock: list[Any], step: timedelta):
     clock[1] = step
     made = [back_up(course) for _ in range(13)]
     assert all_backups(course) == made[-10:]
+
+
+def test_the_one_just_made_stays_though_others_seem_to_be_later(course: Course):
+    backups(course).mkdir(parents=True)
+    for number in range(10):
+        (backups(course) / f"gradebook-2099010{number}-000000.db").touch()
+    path = back_up(course)
+    assert path in all_backups(course)
+    assert len(all_backups(course)) == 10
 
 
 def test_a_copy_that_fails_leaves_nothing(course: Course, monkeypatch: pytest.MonkeyPatch):
