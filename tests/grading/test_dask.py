@@ -14,7 +14,7 @@ import pytest
 
 from grokedu.classroom.grading.grade import ALL_GRADED
 from tests.grading.courses import grades, hand_in, make_course, start_here
-from tests.grading.test_grade import LESSON, command, records, wait_until_none_is_left
+from tests.grading.test_grade import LESSON, command, records, started_by, wait_until_gone
 
 pytestmark = [pytest.mark.grading, pytest.mark.full]
 
@@ -81,6 +81,7 @@ def test_a_worker_that_dies_loses_no_one(tmp_path, cluster):
         student: each.score for student, each in students.items()
     }
     assert all(each["history"] == [] for each in records(course).values())
+    started = {pid: began for worker in workers for pid, began in started_by(worker.pid).items()}
     for worker in workers:
         end(worker)
-    wait_until_none_is_left(course)
+    wait_until_gone(started)

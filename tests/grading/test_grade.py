@@ -48,24 +48,28 @@ def records(course: Path) -> dict[str, dict]:
     return found
 
 
-def left_behind(course: Path) -> list[str]:
-    """The processes that still run in, or were started from, a course's folder."""
-    found = []
+def started_by(pid: int) -> dict[int, str]:
+    """All processes that one started, directly or not: when they began, by their ids."""
+    parents, began = {}, {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            where, said = os.readlink(process / "cwd"), (process / "cmdline").read_bytes()
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if str(course) in where or b"classroom.grading.zygote" in said:
-            found.append(f"{process.name}: {said!r}")
-    return found
+        parents[int(process.name)], began[int(process.name)] = int(fields[1]), fields[19]
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {each: began[each] for each in found if each in began}
 
 
-def wait_until_none_is_left(course: Path) -> None:
-    end = time.monotonic() + 20
-    while left := left_behind(course):
-        assert time.monotonic() < end, left
-        time.sleep(0.05)
+def wait_until_gone(processes: dict[int, str]) -> None:
+    """Wait for the end of every one of some processes."""
+    end = time.monotonic() + 60
+    for pid, began in processes.items():
+        while started_by(pid).get(pid) == began:
+            assert time.monotonic() < end, f"{pid} is left behind"
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +98,6 @@ def test_every_student_gets_the_score_and_the_page(whole, klass):
         words = page(whole, LESSON, student)
         for said in each.says:
             assert said in words, f"{student}: {said}"
-    wait_until_none_is_left(whole)
 
 
 def test_a_second_run_grades_no_one_again(whole):
@@ -116,9 +119,10 @@ def test_killed_after_some_lines_it_goes_on_where_it_stopped(tmp_path, whole, kl
     assert process.stdout is not None
     for _ in range(1 + lines):  # the first says where the gradebook is kept as it was
         assert process.stdout.readline()
+    started = started_by(process.pid)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)
-    wait_until_none_is_left(course)
+    wait_until_gone(started)
     finished = records(course)
     assert len(finished) < len(klass)
     status, said = run(course, "00", "--jobs", "2")
