@@ -103,7 +103,7 @@ def train_transformers(
     The gap is the sum over neurons of |charge| over that of the squared norms: 0 when balanced.
     """
     if quick:
-        model, fraction, lr, steps = Transformer(53, 64, 4, 128), 0.5, 0.01, 1500
+        model, fraction, lr, steps = Transformer(53, 64, 4, 128), 0.5, 0.01, 600
     else:
         model, fraction, lr, steps = Transformer(113), 0.3, 1e-3, 20_000
     rows: list[dict[str, dict[str, float]]] = []
