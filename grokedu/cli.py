@@ -118,7 +118,7 @@ def _grade(given: argparse.Namespace) -> int:
     from grokedu.classroom.grading.cluster import dask
     from grokedu.classroom.grading.grade import Round, grade
     from grokedu.classroom.grading.gradebook import open_course
-    from grokedu.classroom.grading.plan import grading_seed, make_plan
+    from grokedu.classroom.grading.plan import grading_seed, make_plan, settings
     from grokedu.classroom.grading.regrade import regrade
 
     if not given.regrade and (given.apply or given.exercise):
@@ -126,14 +126,17 @@ def _grade(given: argparse.Namespace) -> int:
     name = lessons.name_of(given.lesson)
     with open_course(given.root) as course:
         release = course.folder("release", ".", name) / f"{name}.ipynb"
-        seed = grading_seed(course.ledger.folder.parent / "seed")
+        said = settings(course.config)
         plan = make_plan(
             name,
             lessons.find,
             release,
-            seed,
-            confined=not given.no_sandbox,
-            cell_seconds=course.config.LessonStep.get("cell_seconds", 20.0),
+            grading_seed(course.root / said["seed_file"]),
+            confined=said["sandbox"] and not given.no_sandbox,
+            cell_seconds=said["cell_seconds"],
+            check_seconds=said["check_seconds"],
+            student_seconds=said["student_seconds"],
+            course=course.root,
         )
         make, jobs = dask(given.executor) if given.executor else (None, given.jobs)
         round = Round(
