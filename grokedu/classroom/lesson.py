@@ -223,6 +223,7 @@ class LearnerCheck(Exercise):
             seed = grading_seed()
             level = "visible" if seed is None else "grading"
             caller = local({self.id: answer})
-            verdict = judge(self, caller, VISIBLE_SEED if seed is None else seed, level)
+            cases = VISIBLE_SEED if seed is None else seed % 2**31  # what a generator can take
+            verdict = judge(self, caller, cases, level)
         self.lesson.remember(self, verdict)
         return verdict

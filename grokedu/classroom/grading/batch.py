@@ -17,6 +17,7 @@ from concurrent.futures import (
     Future,
     wait,
 )
+from dataclasses import replace
 
 from grokedu.classroom.grading.assess import Grader, assess, warm_up
 from grokedu.classroom.grading.plan import Plan
@@ -126,7 +127,8 @@ def _alone(submission: Submission, plan: Plan, make: MakeExecutor) -> Result:
         if error is None:
             return future.result()
         reason = f"grading it failed twice, so a person looks at it: {_said(error)}"
-        return Grader(plan).unreadable(submission, reason)
+        # Without the submission's digest it counts as not graded: the next run tries again.
+        return replace(Grader(plan).unreadable(submission, reason), submission="")
     finally:
         _end(executor, waiting)
 
