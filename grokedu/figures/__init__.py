@@ -14,6 +14,7 @@ from grokedu.figures.norms import norms
 from grokedu.figures.orbit import orbit
 from grokedu.figures.progress_measures import progress_measures
 from grokedu.figures.remedies import remedies
+from grokedu.figures.size_data_map import size_data_map
 from grokedu.figures.style import Described, show
 from grokedu.figures.training_states import training_states
 from grokedu.figures.weight_decay_law import weight_decay_law
@@ -36,6 +37,7 @@ __all__ = [
     "progress_measures",
     "remedies",
     "show",
+    "size_data_map",
     "training_states",
     "ungrokking",
     "weight_decay_law",

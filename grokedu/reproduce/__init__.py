@@ -30,6 +30,7 @@ CLAIMS: dict[str, str] = {
     "ungrokking": "too few data undo generalising, whatever the weight decay",
     "training-states": "hidden states of the weights tell when a run generalises",
     "embedding-scale": "embeddings that start large learn slowly and delay generalising",
+    "unified-view": "larger networks need less data to generalise and hold more by heart",
 }
 
 
