@@ -11,8 +11,8 @@ from grokedu.figures.style import (
     BLACK,
     BLUE,
     GREEN,
-    ORANGE,
     PURPLE,
+    SKY,
     VERMILION,
     Described,
     log_scale,
@@ -22,7 +22,7 @@ from grokedu.figures.style import (
 MARKS = {
     "underfit": ("x", BLACK),
     "memorisation": ("s", VERMILION),
-    "semi-grokking": ("D", ORANGE),
+    "semi-grokking": ("D", SKY),
     "grokking": ("o", BLUE),
     "progression": ("^", GREEN),
 }
@@ -46,7 +46,7 @@ def size_data_map(
         memory: width to the size up to which random labels are fitted.
         title: drawn above, if any.
     """
-    figure, (axes,) = panels(1, width=7.6)
+    figure, (axes,) = panels(1, width=8.2)
     table = np.asarray(regimes)
     said = []
     for name, (marker, colour) in MARKS.items():
@@ -69,13 +69,15 @@ def size_data_map(
         (memory, "random labels fitted up to here", PURPLE, "--"),
     ):
         known = {width: value for width, value in line.items() if np.isfinite(value)}
-        axes.plot([*known], [*known.values()], color=colour, ls=dashes, lw=1.6, label=name)
+        axes.plot(
+            [*known], [*known.values()], color=colour, ls=dashes, marker=".", lw=1.6, label=name
+        )
         pairs = ", ".join(f"{value:.0f} at {width}" for width, value in known.items())
         said.append(f"{name}: {pairs or 'not within the map'}")
     log_scale(axes, "x")
     log_scale(axes, "y")
     axes.set(xlabel="hidden neurons", ylabel="train examples", xticks=widths, yticks=sizes)
-    figure.subplots_adjust(right=0.66)
+    axes.set_position((0.1, 0.15, 0.53, 0.72))  # room for the legend beside it
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
     if title:
         axes.set_title(title, fontsize=10)
