@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from grokedu import reproduce
-from grokedu.reproduce import circuit_efficiency, embedding_scale, training_states, ungrokking
+from grokedu.reproduce import (
+    circuit_efficiency,
+    embedding_scale,
+    training_states,
+    ungrokking,
+    unified_view,
+)
 from grokedu.runs import Runs
 
 TINY: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -43,6 +49,10 @@ TINY: dict[str, tuple[Any, dict[str, Any]]] = {
             "candidates": [2, 3],
             "restarts": 1,
         },
+    ),
+    "unified-view": (
+        unified_view,
+        {"p": 7, "widths": [2, 8], "sizes": [10, 20, 40], "seeds": 2, "steps": 100},
     ),
     "embedding-scale": (
         embedding_scale,
@@ -133,3 +143,17 @@ def test_embeddings_delay_only_where_the_slope_is_surely_positive() -> None:
     bent = np.array([[200.0, 100.0, 300.0]])
     assert verdict(factors, bent, interval(0.1, 0.2, 0.3)) == "holds in a window"
     assert verdict(factors, rising, interval(-0.1, 0.2, 0.3)) == "fails"
+
+
+def test_the_unified_view_holds_where_both_sizes_move_and_all_regimes_are_seen() -> None:
+    def at(*values: float) -> dict[int, dict[str, float]]:
+        return {2**index: {"value": value} for index, value in enumerate(values)}
+
+    assert unified_view.ordered(at(1, 2, float("nan"), 3), upwards=True)
+    assert not unified_view.ordered(at(1, 3, 2), upwards=True)
+    assert not unified_view.ordered(at(1, float("nan")), upwards=True)
+    every = {"memorisation": 1, "grokking": 1, "progression": 1, "underfit": 2}
+    assert unified_view._verdict(True, True, every) == "holds"
+    assert unified_view._verdict(True, True, {"grokking": 3}) == "holds in a window"
+    assert unified_view._verdict(False, True, every) == "holds in a window"
+    assert unified_view._verdict(False, False, every) == "fails"
