@@ -7,22 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from grokedu.classroom import notebook
-from grokedu.classroom.grading import (
-    archives,
-    assess,
-    batch,
-    files,
-    gradebook,
-    intake,
-    ledger,
-    naming,
-    repair,
-    run,
-    scores,
-)
-
 ROOT = Path(__file__).resolve().parents[3]
+# The modules whose words become a reason or a flag.
+SPEAKERS = (
+    *("archives", "assess", "batch", "files", "gradebook", "intake", "ledger", "naming"),
+    *("repair", "run", "scores", "told"),
+)
 # What else these modules say.
 NOT_REASONS = {
     # parts of a reason
@@ -33,6 +23,13 @@ NOT_REASONS = {
     "line …: …",
     "line …: …: …",
     "… and … more",
+    " (line …: …)",
+    "raised ……",
+    "raised an error",
+    "ended its process",
+    "it was cancelled",
+    "no end after … s",
+    "the file",
     "the file, cell …",
     "…: download it from where you worked on it (File > Download) and hand in that file",
     # of files that are no student's, and of a whole zip or folder
@@ -43,6 +40,9 @@ NOT_REASONS = {
     "… is not a zip archive, or is damaged (…): download it again",
     "… holds … files; at most … are taken: split it into several archives",
     "… holds more than … files; split it",
+    # statuses
+    "none handed in",
+    "to be read",
     # of a release, which is nobody's submission
     "the release",
     "… is not a notebook: its text is not UTF-8",
@@ -63,9 +63,8 @@ WHERE = {"_sound": "the file, cell …"}
 CONTINUED = {"parse_content": ": …"}
 
 
-def sayings(module: object) -> Iterator[str]:
-    """The strings with a blank in a module's functions; what differs in them is "…"."""
-    path = Path(module.__file__)
+def sayings(path: Path) -> Iterator[str]:
+    """The sentences of a module: its strings with a blank; what differs in them is "…"."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     known = {}
     for node in tree.body:
@@ -90,17 +89,19 @@ def _inner(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _text(node: ast.AST, known: dict[str, str]) -> str:
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if not isinstance(node, ast.JoinedStr):
-        return ""
-    parts = []
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            parts.append(part.value)
-        else:
-            parts.append(known.get(ast.unparse(part.value), "…"))
-    return "".join(parts)
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name):
+            return known.get(name, "") if name.isupper() else ""
+        case ast.JoinedStr(values=parts):
+            return "".join(
+                part.value
+                if isinstance(part, ast.Constant)
+                else known.get(ast.unparse(part.value), "…")
+                for part in parts
+            )
+    return ""
 
 
 def rows() -> list[str]:
@@ -112,9 +113,9 @@ def rows() -> list[str]:
 
 
 def test_the_tables_and_the_code_name_the_same_reasons():
-    modules = (naming, files, archives, repair, notebook, intake, assess, run, batch, ledger)
-    said = {text for module in (*modules, gradebook) for text in sayings(module)}
-    said |= {scores.NOT_GRADED, scores.NOT_ENTERED}
+    kit = ROOT / "grokedu" / "classroom"
+    paths = [kit / "notebook.py", *(kit / "grading" / f"{name}.py" for name in SPEAKERS)]
+    said = {text for path in paths for text in sayings(path)}
     table = rows()
     assert len(table) > 50
     patterns = {row: re.compile(re.escape(row).replace("…", ".*"), re.S) for row in table}
