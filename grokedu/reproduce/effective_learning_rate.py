@@ -25,7 +25,7 @@ from grokedu.sphere import Sphere, descend, scaled_copies
 from grokedu.statistics import bootstrap
 from grokedu.tasks import random_stream
 
-ALPHA, SIZE, BATCH, RATE = 8.0, 1000, 200, 1e-3
+ALPHA, SIZE, BATCH, RATE = 8.0, 1000, 100, 1e-3
 MOST = 0.9  # a remedy that takes away this share explains the cost
 
 
