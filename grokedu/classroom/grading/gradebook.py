@@ -54,7 +54,8 @@ def publish(course: Course, result: Result, timestamp: datetime | None = None) -
     notes: list[str] = []
     if timestamp is None:
         timestamp = _handed_in(course, result, notes)
-    text = result.notebook or nbformat.writes(_blank(course, result))
+    blank = result.status == NEEDS_REVIEW or not result.notebook
+    text = nbformat.writes(_blank(course, result)) if blank else result.notebook
     notebook = nbformat.reads(text, as_version=4)
     _write(course, result, text, timestamp)
     return notes + course.gradebook.change(lambda: _enter(course, result, notebook, timestamp))
