@@ -233,6 +233,8 @@ def test_an_interrupt_ends_all_at_once_and_without_a_word(whole_group: bool) -> 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # What is started in the background of a shell ignores SIGINT, and so does what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as run:
         assert run.stdout is not None
         workers = [int(run.stdout.readline()) for _ in range(2)]
