@@ -171,7 +171,7 @@ def grokking() -> dict[str, Submission]:
             lesson,
             all_but("train_step"),
             {"train_step": LOOPS},
-            own="while True: pass",
+            own="import math\n\nwhile True:\n    pass",
             says=(
                 "TimeLimit",
                 headline(lesson, "train_step", "timed out"),
