@@ -91,7 +91,7 @@ def test_a_mended_check_is_shown_then_entered_and_can_be_traced(course, mended):
     ("arguments", "said"),
     [
         (("--regrade", "--exercise", "forward"), "no exercise forward; there are: weight_norm"),
-        (("--regrade", "--student", "nobody"), "nothing of 00_start_here was graded before"),
+        (("--regrade", "--student", "nobody"), "nothing of 00_start_here by nobody was graded"),
         (("--apply",), "--apply and --exercise go with --regrade"),
     ],
 )
