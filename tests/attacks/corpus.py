@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from grokedu.classroom.grading.result import Result
+from grokedu.classroom.grading.room import writable
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY, GROKKING = "00_start_here", "01_grokking"
@@ -64,8 +65,12 @@ class Attack:
     student: str = ""
 
     def hand_in(self, submitted: Path, student: str, world: Path) -> None:
-        """Lay it into the folder of submissions."""
-        content = self.content.replace(WORLD.encode(), str(world).encode())
+        """Lay it into the folder of submissions.
+
+        Where the package itself lies in ``/tmp``, sessions write to another folder, and so do they.
+        """
+        content = self.content.replace(b"/tmp", writable().encode())
+        content = content.replace(WORLD.encode(), str(world).encode())
         (self.lay or lay)(submitted, student, content)
 
 

@@ -266,7 +266,7 @@ import matplotlib.pyplot as plt
 from tqdm.auto import tqdm
 for step in tqdm(range(3)):
     plt.plot([step])
-plt.savefig("/tmp/figure.png")
+plt.savefig("figure.png")
 display(plt.gcf())
 torch.set_num_threads(2)
 !echo none
@@ -342,13 +342,13 @@ class TestLimits(Judged):
         assert "more than 0.5 s" in result.reasons[0]
 
     def test_a_check_ends_within_its_budget(self, grader: Grader) -> None:
-        short = Grader(replace(grader.plan, check_seconds=0.0))
+        short = Grader(replace(grader.plan, check_seconds=1e-3))
         short._sandbox = grader.sandbox
         assert set(lost(short.grade(handed_in())).values()) == {"timed out"}
 
     def test_the_next_submission_is_graded_as_if_it_were_the_first(self, grader: Grader) -> None:
         before = grader.grade(handed_in())
-        grader.grade(handed_in(own="import os\nos.makedirs('/tmp/a/b')\nos.chmod('/tmp/a', 0)"))
+        grader.grade(handed_in(own="import os\nos.makedirs('a/b')\nos.chmod('a', 0)"))
         after = grader.grade(handed_in())
         assert after.exercises == before.exercises
         assert after.notebook == before.notebook

@@ -21,6 +21,7 @@ starts = [
     pytest.mark.skipif(bool(why_not()), reason=why_not() or "a sandbox can be made"),
 ]
 SECRET = "GROKEDU_TEST_SECRET"
+WRITABLE = writable()
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +145,8 @@ class TestWhatThereIsOf(Confined):
         assert raised(room, "bytearray(2**30)") == "MemoryError"
 
     def test_disk(self, room: Sandbox) -> None:
-        assert raised(room, "open('/tmp/big', 'wb').write(bytes(2**23))") == "OSError"
-        source = "for n in range(9):\n    open(f'/tmp/{n}', 'wb').write(bytes(2**20))"
+        assert raised(room, "open('big', 'wb').write(bytes(2**23))") == "OSError"
+        source = "for n in range(9):\n    open(f'{n}', 'wb').write(bytes(2**20))"
         assert raised(room, source) == "OSError"
 
     def test_open_files(self, room: Sandbox) -> None:
@@ -160,9 +161,9 @@ class TestWhatThereIsOf(Confined):
 
 
 class TestWhatStays(Confined):
-    LISTING = "import os\nprint(os.listdir('/tmp') + os.listdir('/dev/shm'))"
+    LISTING = f"import os\nprint(os.listdir('{WRITABLE}') + os.listdir('/dev/shm'))"
 
-    @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+    @pytest.mark.parametrize("folder", [WRITABLE, "/dev/shm"])
     def test_no_file(self, room: Sandbox, folder: str) -> None:
         source = f"import os\nopen('{folder}/left', 'w')\nos.makedirs('{folder}/a/b')"
         assert ran(room, source).status == "ran"
@@ -175,10 +176,10 @@ class TestWhatStays(Confined):
     @pytest.mark.parametrize(
         "source",
         [
-            pytest.param("os.makedirs('/tmp/a/b'); os.chmod('/tmp/a', 0)", id="locked"),
-            pytest.param("os.chmod('/tmp', 0)", id="all locked"),
+            pytest.param(f"p = '{WRITABLE}/a'; os.makedirs(p + '/b'); os.chmod(p, 0)", id="locked"),
+            pytest.param(f"os.chmod('{WRITABLE}', 0)", id="all locked"),
             pytest.param("for _ in range(2000): os.mkdir('d'); os.chdir('d')", id="deep"),
-            pytest.param("for n in range(20000): open(f'/tmp/{n}', 'w').close()", id="many"),
+            pytest.param("for n in range(20000): open(f'{n}', 'w').close()", id="many"),
         ],
     )
     def test_nothing_that_cannot_be_removed(self, room: Sandbox, source: str) -> None:
