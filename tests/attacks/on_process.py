@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.attacks.corpus import REVIEW, grokking, parsed
+from tests.attacks.corpus import grokking, parsed
 
 ATTACKS = parsed(r"""
 # %% exit-in-the-call: answer, quick
@@ -292,9 +292,9 @@ ATTACKS += [
         {"forward": 0.0},
     ),
     grokking(
-        "every-answer-hangs",
-        "a hang in every exercise, to hold a worker for good",
-        {name: HANGS.format(name=name) for name in EXERCISES},
-        REVIEW,
+        "four-answers-hang",
+        "a hang in every other exercise, to hold a worker for good",
+        {name: HANGS.format(name=name) for name in EXERCISES[::2]},
+        dict.fromkeys(EXERCISES[::2], 0.0),
     ),
 ]

