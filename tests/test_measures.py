@@ -12,6 +12,8 @@ from torch import nn
 
 from grokedu import measures
 
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
 
 def logits_and_labels(seed: int, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
@@ -100,3 +102,70 @@ def test_delay_edge_cases() -> None:
 def test_the_median_of_no_runs_is_refused() -> None:
     with pytest.raises(ValueError, match="values is empty"):
         measures.censored_median(torch.tensor([]))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_every_dtype_and_device_gives_torchs_numbers(dtype: torch.dtype, device: str) -> None:
+    logits, labels = (one.to(device) for one in logits_and_labels(3, 2.0))
+    logits, exact = logits.to(dtype), logits
+    rows = [logits.flatten(0, 1).cpu().double(), labels.flatten().cpu()]
+    for ours, theirs in (
+        (measures.cross_entropy, F.cross_entropy),
+        (measures.mean_squared_error, lambda x, y: F.mse_loss(x, F.one_hot(y, 5).double())),
+        (measures.accuracy, lambda x, y: (x.argmax(1) == y).double().mean()),
+    ):
+        found = ours(logits, labels)
+        assert found.dtype == dtype
+        assert found.device.type == device
+        assert found.mean().item() == pytest.approx(theirs(*rows).item(), rel=1e-5)
+    norm = measures.l2_norm({"A": logits, "b": logits[:, 0, 0]}, run_axis=True)
+    squares = exact.square().sum((1, 2)) + exact[:, 0, 0].square()
+    torch.testing.assert_close(norm, squares.sqrt().to(dtype))
+    at = measures.first_reach([0, 7, 9], torch.tensor([0.0, 1.0, 1.0], device=device))
+    assert at == 7
+
+
+def test_a_diverged_network_classifies_nothing() -> None:
+    logits = torch.zeros(2, 4, 3)
+    logits[1] = torch.nan
+    logits[0, 0, 2] = torch.nan
+    assert measures.accuracy(logits, torch.zeros(4, dtype=torch.int64)).tolist() == [0.75, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        (torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)),  # no examples
+        (torch.zeros(4, 3), torch.zeros(4, 1, dtype=torch.int64)),  # a column: (4, 4) comparisons
+        (torch.zeros(1, 3), torch.zeros(4, dtype=torch.int64)),
+        (torch.zeros(4, 3), torch.zeros(4)),
+        (torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64, device="meta")),
+    ],
+)
+def test_labels_that_are_not_those_of_the_logits_are_refused(
+    logits: torch.Tensor, labels: torch.Tensor
+) -> None:
+    for measure in (measures.accuracy, measures.mean_squared_error):
+        with pytest.raises(ValueError, match=r"wanted int64 labels \(n,\)"):
+            measure(logits, labels)
+
+
+def test_weights_of_no_runs_and_of_one_number_a_run() -> None:
+    assert measures.l2_norm({"A": torch.ones(0, 4, 5)}, run_axis=True).shape == (0,)
+    assert measures.l2_norm({"s": torch.tensor([-3.0, 4.0])}, run_axis=True).tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"A": torch.ones(3, 2), "B": torch.ones(4, 2)}, "as many runs"),
+        ({"A": torch.ones(())}, "as many runs"),
+        ({"A": torch.ones(3), "B": torch.ones(3, device="meta")}, "different devices"),
+    ],
+)
+def test_weights_that_do_not_belong_together_are_refused(
+    params: dict[str, torch.Tensor], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        measures.l2_norm(params, run_axis=True)

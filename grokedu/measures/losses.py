@@ -1,0 +1,114 @@
+"""Losses and accuracy, of the logits of one network or of many.
+
+Logits have shape (..., n, classes); leading axes (runs, checkpoints) are kept. Labels have shape
+(n,), shared by all of them, or (..., n).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of the labels, in nats.
+
+    The formula, with the mean over the n examples::
+
+        mean_i [ log(sum_c exp(logits[i, c])) - logits[i, labels[i]] ]
+
+    The logarithm of the sum is taken by ``logsumexp``, so that logits of size 1000 are no problem.
+    It sees labels.
+
+    Args:
+        logits: float of shape (..., n, classes); axes before the last two are kept.
+        labels: int64 of shape (n,), or (..., n) with a row for each leading index.
+
+    Returns:
+        The loss, of shape (...): a scalar tensor for logits of shape (n, classes).
+
+    Source: the definition; see PyTorch's ``torch.nn.functional.cross_entropy`` for the scalar case.
+
+    >>> logits = torch.tensor([[0.0, 0.0], [0.0, 0.0]])
+    >>> round(cross_entropy(logits, torch.tensor([0, 1])).item(), 4)  # log 2: no better than a coin
+    0.6931
+    >>> cross_entropy(torch.tensor([[1000.0, 0.0]]), torch.tensor([0])).item()
+    0.0
+    """
+    labels = labels.expand(logits.shape[:-1])
+    chosen = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    return (logits.logsumexp(dim=-1) - chosen).mean(dim=-1)
+
+
+def average_log_prob(logits: Tensor) -> Tensor:
+    """The mean log-probability over all inputs *and all classes*, in nats.
+
+    The formula, with both means taken for each run on its own::
+
+        mean_i mean_c [ logits[i, c] - log(sum_k exp(logits[i, k])) ]
+
+    No label enters: its negative is the loss one would have if labels were uniform and had nothing
+    to do with the predictions. A network that is sure of itself scores very low.
+
+    Args:
+        logits: float of shape (..., n, classes); axes before the last two are kept.
+
+    Returns:
+        The average, of shape (...); never above ``-log(classes)``, which flat logits reach.
+
+    Source: the null model of a uniform label, from the definition of the log-softmax.
+
+    >>> round(average_log_prob(torch.zeros(5, 2)).item(), 4)  # -log 2, for flat logits
+    -0.6931
+    >>> round(average_log_prob(torch.tensor([[10.0, 0.0]])).item(), 3)
+    -5.0
+    """
+    log_probs = logits - logits.logsumexp(dim=-1, keepdim=True)
+    return log_probs.mean(dim=(-2, -1))
+
+
+def mean_squared_error(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean squared distance of the logits from the one-hot labels.
+
+    The mean is over the n examples and over the classes, as in Liu et al. 2022 (arXiv 2210.01117).
+    It sees labels. Shapes as in :func:`cross_entropy`.
+
+    Raises:
+        ValueError: for no examples, or labels that do not belong to these logits.
+
+    >>> mean_squared_error(torch.zeros(3, 4), torch.tensor([0, 1, 2])).item()  # one wrong of four
+    0.25
+    """
+    _require_labels(logits, labels)
+    one_hot = nn.functional.one_hot(labels, logits.shape[-1]).to(logits.dtype)
+    return (logits - one_hot).square().mean(dim=(-2, -1))
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The share of examples whose largest logit is the label's. It sees labels.
+
+    Shapes as in :func:`cross_entropy`; the result is float, of shape (...). An example with a logit
+    that is nan is wrong: a network that has diverged has an accuracy of 0. Of equal logits the
+    first one counts.
+
+    Raises:
+        ValueError: as :func:`mean_squared_error`.
+
+    >>> accuracy(torch.tensor([[2.0, 1.0], [2.0, 1.0]]), torch.tensor([0, 1])).item()
+    0.5
+    """
+    _require_labels(logits, labels)
+    largest, chosen = logits.max(dim=-1)  # nan where any logit is
+    return ((chosen == labels) & ~largest.isnan()).to(logits.dtype).mean(dim=-1)
+
+
+def _require_labels(logits: Tensor, labels: Tensor) -> None:
+    """Without it labels (n, 1) would be compared with every example of (n,)."""
+    wanted = logits.shape[:-1]
+    fits = labels.shape in (wanted, wanted[-1:]) and not torch.is_floating_point(labels)
+    if not fits or not wanted or not wanted[-1] or labels.device != logits.device:
+        raise ValueError(
+            f"labels are {labels.dtype} of shape {tuple(labels.shape)} on {labels.device}, logits "
+            f"of shape {tuple(logits.shape)} on {logits.device}; wanted int64 labels (n,) or "
+            f"(..., n) for logits (..., n, classes), with n at least 1, on one device"
+        )
