@@ -18,6 +18,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from grokedu.measures import named, vectors
+
 Params = Mapping[str, Tensor]
 State = dict[str, Tensor]
 
@@ -53,8 +55,9 @@ def project_to_sphere(
         run_axis: whether the first axis of every tensor counts runs.
 
     Raises:
-        ValueError: for a radius that is not positive, or weights that are all zero or lie on
-            different devices.
+        ValueError: for a radius that is not positive or not one a run, or weights that are all zero
+            or lie on different devices. Weights that are nan stay so: a run that has diverged does
+            not end the others.
 
     Source: Liu et al. 2022, arXiv 2210.01117.
 
@@ -62,10 +65,8 @@ def project_to_sphere(
     {'A': tensor([6.]), 'W': tensor([8.])}
     """
     norm = _norm(params, run_axis)
-    size = torch.as_tensor(radius, dtype=norm.dtype, device=norm.device)
-    if not bool((size > 0).all()):
-        raise ValueError(f"radius is {radius}; it must be positive, for example 10.0")
-    if not bool((norm > 0).all()):
+    size = _radius(radius, norm)
+    if bool((norm == 0).any()):
         raise ValueError(f"the weights {', '.join(params)} are all zero: they have no direction")
     factor = size / norm
     return {name: tensor * _across(factor, tensor) for name, tensor in params.items()}
@@ -90,11 +91,11 @@ def tangent(params: Params, grads: Params, *, run_axis: bool = False) -> dict[st
     if params.keys() != grads.keys() or any(params[k].shape != grads[k].shape for k in params):
         shapes = [{k: tuple(t.shape) for k, t in one.items()} for one in (params, grads)]
         raise ValueError(f"the weights are {shapes[0]} and the gradients {shapes[1]}; wanted alike")
-    square = _norm(params, run_axis).square()
-    if not bool((square > 0).all()):
+    norm = _norm(params, run_axis)
+    if bool((norm == 0).any()):
         raise ValueError(f"the weights {', '.join(params)} are all zero: they have no tangent")
-    inner = torch.stack([_rows(params[k] * grads[k], run_axis).sum(dim=-1) for k in params])
-    along = inner.sum(dim=0) / square
+    products = {k: vectors(params[k] * grads[k], run_axis=run_axis) for k in params}
+    along = torch.stack([one.sum(dim=-1) for one in products.values()]).sum(dim=0) / norm.square()
     return {k: grads[k] - _across(along, params[k]) * params[k] for k in params}
 
 
@@ -141,8 +142,8 @@ class Sphere:
         run_axis: whether the first axis of every tensor counts runs.
 
     Raises:
-        ValueError: for a radius with per_tensor; ``init`` for a radius that is not positive or
-            weights that are all zero.
+        ValueError: for a radius with per_tensor; ``init`` for a radius that is not positive or not
+            one a run, or weights that are all zero.
 
     >>> sphere, weights = Sphere(), {"w": torch.tensor([[3.0, 4.0], [1.0, 0.0]])}  # two runs
     >>> state = sphere.init(weights)
@@ -165,16 +166,13 @@ class Sphere:
         state = {}
         for key, group in self._groups(params).items():
             norm = _norm(group, self.run_axis).detach()
-            if not bool((norm > 0).all()):
+            if bool((norm == 0).any()):
                 raise ValueError(
                     f"{', '.join(group)} has norm 0, and so no direction on a sphere; wanted "
                     "weights that are not all zero, or one sphere for all tensors together"
                 )
-            if self.radius is not None:
-                norm = torch.as_tensor(self.radius).to(norm).expand_as(norm).clone()
-                if not bool((norm > 0).all()):
-                    raise ValueError(f"radius is {self.radius}; it must be positive, such as 10.0")
-            state[key] = norm
+            given = self.radius is not None
+            state[key] = _radius(self.radius, norm).expand_as(norm).clone() if given else norm
         return state
 
     def project_gradient(self, params: Params, grads: Params, state: State) -> dict[str, Tensor]:
@@ -201,16 +199,17 @@ class Sphere:
 
 
 def _norm(params: Params, run_axis: bool) -> Tensor:
-    if not params:
-        raise ValueError("no weights were given; wanted a dictionary such as {'W': tensor}")
-    places = {name: str(t.device) for name, t in params.items()}
-    if len({*places.values()}) > 1:
-        raise ValueError(f"the weights lie on different devices, {places}; wanted one")
-    return torch.stack([_rows(t, run_axis).norm(dim=-1) for t in params.values()]).norm(dim=0)
+    """As :func:`grokedu.measures.l2_norm`, and differentiable."""
+    tensors = named(params, run_axis=run_axis).values()
+    return torch.stack([vectors(t, run_axis=run_axis).norm(dim=-1) for t in tensors]).norm(dim=0)
 
 
-def _rows(tensor: Tensor, run_axis: bool) -> Tensor:
-    return tensor.reshape(*tensor.shape[: 1 if run_axis else 0], -1)
+def _radius(radius: float | Tensor, norm: Tensor) -> Tensor:
+    size = torch.as_tensor(radius, dtype=norm.dtype, device=norm.device)
+    if size.shape not in ((), norm.shape) or bool((size <= 0).any()):
+        runs = f", a number or one for each of {len(norm)} runs" if norm.ndim else ""
+        raise ValueError(f"radius is {radius}; it must be positive{runs}, for example 10.0")
+    return size
 
 
 def _across(value: Tensor, like: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from grokedu.measures import named, vectors
+
 Params = Mapping[str, Tensor]
 Kind = Literal["sgd", "adam"]
 
@@ -30,7 +32,8 @@ def angular_step(before: Params, after: Params, *, run_axis: bool = False) -> Te
         run_axis: whether the first axis of every tensor counts runs; then (S,) is returned.
 
     Raises:
-        ValueError: where names differ, or weights are all zero.
+        ValueError: where names, shapes or devices differ, or weights are all zero. The angle of
+            weights that are nan is nan.
 
     >>> u, v = {"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([0.0, 2.0])}
     >>> round(angular_step(u, v).item(), 6)  # a right angle
@@ -38,14 +41,9 @@ def angular_step(before: Params, after: Params, *, run_axis: bool = False) -> Te
     >>> f"{angular_step(u, {'w': torch.tensor([1.0, 1e-6])}).item():.3g}"  # in float32
     '1e-06'
     """
-    first, second = _flat(before, run_axis), _flat(after, run_axis)
-    if before.keys() != after.keys() or first.shape != second.shape:
-        raise ValueError(
-            f"got weights {', '.join(before)} of shape {tuple(first.shape)} and "
-            f"{', '.join(after)} of {tuple(second.shape)}; wanted the same network twice"
-        )
+    first, second = _flat_pair(before, after, run_axis)
     norms = first.norm(dim=-1, keepdim=True), second.norm(dim=-1, keepdim=True)
-    if not bool((norms[0] > 0).all() and (norms[1] > 0).all()):
+    if bool((norms[0] == 0).any() or (norms[1] == 0).any()):
         raise ValueError("weights that are all zero have no direction, and no angle to others")
     u, v = first / norms[0], second / norms[1]
     return 2 * torch.atan2((u - v).norm(dim=-1), (u + v).norm(dim=-1))
@@ -66,14 +64,14 @@ def effective_learning_rate(
         momentum: SGD's.
 
     Raises:
-        ValueError: for a norm that is not positive, another kind, or momentum outside [0, 1).
+        ValueError: for a norm of 0 or below, another kind, or momentum outside [0, 1).
 
     Source: van Laarhoven 2017 (arXiv 1706.05350); Hoffer et al. 2018 (arXiv 1803.01814).
 
     >>> effective_learning_rate(0.1, 2.0, "adam"), effective_learning_rate(0.1, 2.0, "sgd")
     (0.05, 0.025)
     """
-    if not bool(torch.as_tensor(norm > 0).all()):
+    if bool(torch.as_tensor(norm <= 0).any()):
         raise ValueError(f"norm is {norm}; it must be positive, for example 10.0")
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum is {momentum}; wanted 0 <= momentum < 1, for example 0.9")
@@ -142,6 +140,9 @@ def equilibrium_angle(
         momentum: SGD's.
         betas: AdamW's; given, AdamW is meant.
 
+    Raises:
+        ValueError: for numbers out of their ranges, or a momentum with betas.
+
     Source: Kosson et al. 2023 (arXiv 2305.17212).
 
     >>> round(equilibrium_angle(0.01, 0.5), 6)
@@ -149,6 +150,10 @@ def equilibrium_angle(
     """
     if not (lr > 0 and weight_decay >= 0):
         raise ValueError(f"lr={lr}, weight_decay={weight_decay}; wanted lr > 0, weight_decay >= 0")
+    if not (0 <= momentum < 1 and 0 <= (betas or (0,))[0] < 1) or (betas and momentum):
+        raise ValueError(
+            f"momentum={momentum}, betas={betas}; wanted one of them, each from 0 to below 1"
+        )
     share = (1 - betas[0]) / (1 + betas[0]) if betas else 1 / (1 + momentum)
     return math.sqrt(2 * lr * weight_decay * share)
 
@@ -169,6 +174,9 @@ def update_measures(
         lr: a number, or (S,) one a run.
         kind, momentum: as for :func:`effective_learning_rate`.
 
+    Raises:
+        ValueError: as :func:`angular_step` and :func:`effective_learning_rate`.
+
     Returns:
         "l2_norm" (of the weights before), "angular_step", "radial_share" (of the squared length of
         the update, 0 where nothing moved) and "effective_lr", scalars or (S,).
@@ -178,20 +186,28 @@ def update_measures(
     >>> [round(row[name].item(), 4) for name in ("l2_norm", "radial_share", "effective_lr")]
     [3.0, 0.0, 0.1]
     """
-    w, step = _flat(before, run_axis), _flat(after, run_axis) - _flat(before, run_axis)
+    w, moved = _flat_pair(before, after, run_axis)
+    step = moved - w
+    angle = angular_step(before, after, run_axis=run_axis)
     norm, size = w.norm(dim=-1), step.norm(dim=-1)
+    rate = torch.as_tensor(lr).to(norm)
     radial = (w * step).sum(dim=-1) / norm
     return {
         "l2_norm": norm,
-        "angular_step": angular_step(before, after, run_axis=run_axis),
+        "angular_step": angle,
         "radial_share": torch.where(size > 0, radial / size, 0.0).square(),
-        "effective_lr": torch.as_tensor(effective_learning_rate(lr, norm, kind, momentum)),
+        "effective_lr": torch.as_tensor(effective_learning_rate(rate, norm, kind, momentum)),
     }
 
 
-def _flat(params: Params, run_axis: bool) -> Tensor:
-    if not params:
-        raise ValueError("no weights were given; wanted a dictionary such as {'W': tensor}")
-    start = 1 if run_axis else 0
-    each = [t.detach().reshape(*t.shape[:start], -1).double() for t in params.values()]
-    return torch.cat(each, dim=-1)
+def _flat_pair(before: Params, after: Params, run_axis: bool) -> tuple[Tensor, Tensor]:
+    """(d,) or (S, d) of both, the tensors in the order of the first; in float64."""
+    shapes = [{k: tuple(t.shape) for k, t in one.items()} for one in (before, after)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"the weights are {shapes[0]} and then {shapes[1]}; wanted them alike")
+    named({f"{k} {at}": one[k] for at, one in enumerate((before, after)) for k in one})
+    first, second = (
+        torch.cat([vectors(one[k].detach(), run_axis=run_axis).double() for k in before], dim=-1)
+        for one in (before, after)
+    )
+    return first, second

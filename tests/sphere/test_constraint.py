@@ -138,11 +138,31 @@ def test_the_radius_of_a_homogeneous_network_is_a_temperature() -> None:
     torch.testing.assert_close(r.grad, chain)
 
 
+def test_the_projection_is_differentiable_and_has_no_gradient_along_the_weights() -> None:
+    params = {k: t.requires_grad_() for k, t in draw().items()}
+    found = sphere.project_to_sphere(params, 3.0, run_axis=True)
+    grads = dict(
+        zip(params, torch.autograd.grad(found["A"].sum(), [*params.values()]), strict=True)
+    )
+    along = sum((params[k] * grads[k]).flatten(1).sum(1) for k in params)
+    torch.testing.assert_close(along, torch.zeros(3).double())
+    assert grads["b"].abs().min() > 0  # by the common norm
+
+
+def test_a_run_that_has_diverged_does_not_end_the_others() -> None:
+    ring, params = sphere.Sphere(gradient=True), draw()
+    state = ring.init(params)
+    params["A"][1, 0, 0] = torch.nan
+    kept = ring.step(ring.project_gradient(params, params, state) | params, state)
+    assert kept["b"][1].isnan().all()
+    torch.testing.assert_close(l2_norm(kept, run_axis=True)[[0, 2]], state["radius"][[0, 2]])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: sphere.project_to_sphere(draw(), 0.0), "radius is 0.0; it must be positive"),
-        (lambda: sphere.project_to_sphere({}, 1.0), "no weights were given"),
+        (lambda: sphere.project_to_sphere({}, 1.0), "no parameters were given"),
         (lambda: sphere.project_to_sphere({"w": torch.zeros(3)}, 1.0), "w are all zero"),
         (
             lambda: sphere.project_to_sphere(
@@ -158,6 +178,11 @@ def test_the_radius_of_a_homogeneous_network_is_a_temperature() -> None:
                 {"w": torch.ones(1, 3), "b": torch.zeros(1, 2)}
             ),
             "b has norm 0, and so no direction",
+        ),
+        (lambda: sphere.Sphere(torch.ones(2)).init(draw()), "one for each of 3 runs"),
+        (
+            lambda: sphere.project_to_sphere(draw(), torch.ones(4), run_axis=True),
+            "one for each of 3 runs",
         ),
     ],
 )

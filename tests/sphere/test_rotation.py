@@ -132,17 +132,47 @@ def test_recorded_measures_tell_radial_from_tangential() -> None:
     assert row["angular_step"][1].item() == pytest.approx(math.pi / 4)
 
 
+def test_the_order_of_the_names_does_not_matter() -> None:
+    before = {"a": torch.tensor([1.0]), "b": torch.tensor([0.0])}
+    after = {"b": torch.tensor([0.0]), "a": torch.tensor([2.0])}
+    assert sphere.angular_step(before, after) == 0
+    row = sphere.update_measures(before, after, lr=0.1, kind="adam")
+    assert (row["angular_step"], row["radial_share"]) == (0, 1)
+
+
+def test_what_a_diverged_run_did_is_nan_and_the_others_are_told() -> None:
+    before, after = {"w": torch.ones(2, 3)}, {"w": torch.ones(2, 3)}
+    after["w"][0] = torch.nan
+    row = sphere.update_measures(before, after, lr=0.1, kind="adam", run_axis=True)
+    assert row["angular_step"].isnan().tolist() == [True, False]
+    again = sphere.update_measures(after, before, lr=0.1, kind="adam", run_axis=True)
+    assert again["effective_lr"].isnan().tolist() == [True, False]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: sphere.angular_step({"w": torch.zeros(2)}, {"w": torch.ones(2)}), "no direction"),
-        (lambda: sphere.angular_step({"w": torch.ones(2)}, {"v": torch.ones(2)}), "network twice"),
+        (
+            lambda: sphere.angular_step({"w": torch.ones(2)}, {"v": torch.ones(2)}),
+            "wanted them alike",
+        ),
         (lambda: sphere.effective_learning_rate(0.1, 0.0, "sgd"), "norm is 0.0"),
         (lambda: sphere.effective_learning_rate(0.1, 1.0, "lion"), "wanted 'sgd' or 'adam'"),  # type: ignore[arg-type]
         (lambda: sphere.effective_learning_rate(0.1, 1.0, "sgd", 1.0), "momentum is 1.0"),
         (lambda: sphere.scaled_lr(0.1, -1.0, 1.0), "must be positive"),
         (lambda: sphere.adam_step_bound((0.9, 0.5)), "wanted beta1"),
         (lambda: sphere.equilibrium_angle(0.0, 0.1), "wanted lr > 0"),
+        (lambda: sphere.equilibrium_angle(0.1, 0.1, momentum=-1.0), "each from 0 to below 1"),
+        (lambda: sphere.equilibrium_angle(0.1, 0.1, betas=(1.0, 0.9)), "each from 0 to below 1"),
+        (
+            lambda: sphere.equilibrium_angle(0.1, 0.1, momentum=0.9, betas=(0.9, 0.9)),
+            "wanted one of them",
+        ),
+        (
+            lambda: sphere.angular_step({"w": torch.ones(2)}, {"w": torch.ones(2, device="meta")}),
+            "different devices",
+        ),
     ],
 )
 def test_bad_input_is_refused(make: Callable[[], Any], message: str) -> None:
