@@ -2,7 +2,8 @@
 
 An instructor adds private lessons by the entry point group ``grokedu.lessons`` or by modules named
 like ours (``l20_topic.py``, holding a ``lesson``) in the folder ``$GROKEDU_LESSONS``. One that has
-the name of a public lesson takes its place wherever lessons are found by name, as in grading.
+the name of a public lesson takes its place wherever lessons are found by name, as in grading; what
+a notebook imports is the public one.
 """
 
 from __future__ import annotations
@@ -77,5 +78,18 @@ def _from_file(path: Path) -> ModuleType:
             raise ValueError(f"{path} cannot be imported")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]  # or it would be there, and half of it missing
+            raise
     return sys.modules[name]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A lesson that is not the package's own, for ``from grokedu.lessons import l20_topic``."""
+    match = _MODULE.fullmatch(name)
+    own = match is not None and importlib.util.find_spec(f"{__name__}.{name}") is not None
+    if match is None or own or match[1] not in available():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return available()[match[1]]()

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from grokedu.classroom.grading import batch, intake
+from grokedu.classroom.grading import batch
 from grokedu.classroom.grading.plan import Plan, make_plan
 from grokedu.classroom.grading.result import Result, Submission
+from grokedu.classroom.grading.submissions import handed_in
 from grokedu.lessons import find
 from tests.attacks.corpus import ROOT
 
@@ -33,7 +34,7 @@ def main(folder: Path) -> None:
     with (folder / "results.jsonl").open("w", encoding="utf-8") as stream:
         for lesson in sorted(path.name for path in (folder / "submitted").iterdir()):
             plan = short_plan(lesson)
-            submissions = list(intake.read(folder / "submitted" / lesson, lesson))
+            submissions = list(handed_in(folder / "submitted" / lesson, lesson))
             honest = [each for each in submissions if HONEST in each.student]
             for how, few, jobs in (("alone", honest, 1), ("together", submissions, JOBS)):
                 for result in graded(few, plan, jobs):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from grokedu.classroom.grading import intake
+from grokedu.classroom.grading.submissions import handed_in
 from tests.attacks.corpus import TOY, solved, written
 
 pytestmark = pytest.mark.attacks
@@ -98,7 +99,7 @@ def test_what_is_none_is_refused_with_a_reason(
 
 def test_refused_students_come_to_review(taken: tuple[Path, list[intake.Taken]]) -> None:
     world, reports = taken
-    read = {each.student: each for each in intake.read(world / "gradebook/submitted", TOY, reports)}
+    read = {each.student: each for each in handed_in(world / "gradebook/submitted", TOY, reports)}
     assert {"ada", "ben", "linker", "piper", "bomber", "twin", "liar", "locked"} <= read.keys()
     assert all(each.content is not None or each.problem for each in read.values())
     assert read["bomber"].content is None

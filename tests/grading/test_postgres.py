@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from grokedu.classroom.grading.assignment import enter_lesson
 from grokedu.classroom.grading.backup import back_up
+from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.export import export
 from grokedu.classroom.grading.forget import forget
-from grokedu.classroom.grading.gradebook import Course, enter_lesson, open_course, publish, scores
+from grokedu.classroom.grading.gradebook import publish
 from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
+from grokedu.classroom.grading.scores import scores
 from tests.classroom.grading.coursefolder import (
     GROKKING,
     course_folder,

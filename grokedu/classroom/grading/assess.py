@@ -95,11 +95,13 @@ class Grader:
         if submission.content is None:
             return self.unreadable(submission, submission.problem)
         try:
-            result = self._graded(submission, *self._read(submission.content))
+            notebook, notes = self._read(submission.content)
+            judged = judge_notebook(self, notebook, submission.student)
+            flags = (*submission.notes, *notes, *judged.flags)
+            result = self._result(submission, notebook, GRADED, (), judged.verdicts, flags)
         except (ValueError, OutOfTimeError) as error:
             return self.unreadable(submission, str(error))
-        seconds = round(time.monotonic() - started, 3)
-        return replace(result, flags=(*submission.notes, *result.flags), seconds=seconds)
+        return replace(result, seconds=round(time.monotonic() - started, 3))
 
     def unreadable(self, submission: Submission, reason: str) -> Result:
         """The result of what cannot be graded: the release, with the reason for a person to see."""
@@ -124,13 +126,6 @@ class Grader:
         if report.left_over:
             notes = (*notes, f"answers without a place: {listed(report.left_over)}")
         return notebook, notes
-
-    def _graded(
-        self, submission: Submission, notebook: NotebookNode, notes: tuple[str, ...]
-    ) -> Result:
-        judged = judge_notebook(self, notebook, submission.student)
-        flags = (*notes, *judged.flags)
-        return self._result(submission, notebook, GRADED, (), judged.verdicts, flags)
 
     def _result(
         self,

@@ -102,13 +102,18 @@ def _copy_postgresql(url: URL, to: Path) -> None:
     given |= {"user": url.username or given.get("user"), "dbname": url.database}
     given |= {"password": url.password or given.get("password")}
     password = str(given.pop("password") or "")
-    run = subprocess.run(
-        [program, "--format=custom", "--no-password", f"--file={to}", f"--dbname={_told(given)}"],
-        env=os.environ | ({"PGPASSWORD": password} if password else {}),
-        capture_output=True,
-        text=True,
-        timeout=DUMP_SECONDS,
-    )
+    command = [program, "--format=custom", "--no-password", f"--file={to}"]
+    try:
+        run = subprocess.run(
+            [*command, f"--dbname={_told(given)}"],
+            env=os.environ | ({"PGPASSWORD": password} if password else {}),
+            capture_output=True,
+            text=True,
+            timeout=DUMP_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        said = f"no end after {DUMP_SECONDS} s"
+        raise RuntimeError(f"pg_dump could not copy the gradebook: {said}") from None
     if run.returncode != 0:
         raise RuntimeError(f"pg_dump could not copy the gradebook: {run.stderr.strip()}")
 

@@ -36,7 +36,7 @@ _SIGNALLING = {"fcntl": (8, 10, 15), "ioctl": (0x8901, 0x8902)}
 # None is needed: where one is missing, the C library does without it.
 _NEWER = range(451, 512)
 _CLONE_THREAD = 0x10000
-_ALLOW, _KILL_PROCESS = 0x7FFF0000, 0x80000000
+_ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _OTHER_ARCHITECTURE = 2  # the attribute that says what becomes of its calls
 _NOT_EQUAL, _MASKED_EQUAL = 1, 7
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
@@ -124,7 +124,7 @@ def filter_system_calls() -> None:
         if number == -1:
             return
         array = (_Comparison * len(conditions))(*conditions)
-        action = ctypes.c_uint32(0x00050000 | error)
+        action = ctypes.c_uint32(_ERRNO | error)
         status = seccomp.seccomp_rule_add_array(
             context, action, number, ctypes.c_uint(len(conditions)), array
         )

@@ -12,7 +12,7 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 
 from grokedu.classroom.grading.course import Course, course_of
-from grokedu.classroom.grading.ledger import write_durably
+from grokedu.classroom.grading.files import write_durably
 from grokedu.classroom.grading.lms import canvas, moodle
 from grokedu.classroom.grading.scores import Row, scores
 
@@ -59,7 +59,9 @@ def export(
     if kind not in KINDS:
         raise ValueError(f"no export of kind {kind!r}; wanted one of {', '.join(KINDS)}")
     if kind == "csv" and roster is not None:
-        raise ValueError("a roster is for canvas or moodle; csv has every student of the course")
+        raise ValueError(
+            "--roster goes with --for canvas or --for moodle; csv has every student of the course"
+        )
     rows = scores(course, lesson)
     notes: list[str] = []
     if kind == "canvas":

@@ -17,10 +17,12 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List, Unicode
 
+from grokedu.classroom.cells import is_of_course
 from grokedu.classroom.grading.connection import WholeGradebook
-from grokedu.classroom.grading.gradebook import CellsOfSubmission, Course
-from grokedu.classroom.grading.story import Story, number, title_of
-from grokedu.classroom.grading.untrusted import plain
+from grokedu.classroom.grading.course import Course
+from grokedu.classroom.grading.gradebook import SECRET, CellsOfSubmission
+from grokedu.classroom.grading.story import Story, number
+from grokedu.classroom.grading.untrusted import Reader, plain
 from grokedu.classroom.progress import write_whole
 
 
@@ -131,7 +133,7 @@ class FeedbackExporter(Exporter):
         html = page(
             nb,
             student=found["student"],
-            lesson_title=title_of(nb) or found.get("title") or found["assignment"],
+            lesson_title=_title(nb) or found.get("title") or found["assignment"],
             score=found["score"],
             max_score=found["max_score"],
             late_penalty=found["late_penalty"],
@@ -171,11 +173,20 @@ def write(course: Course, student: str, lesson: str, title: str = "") -> Path:
     file = place / f"{lesson}.html"
     write_whole(file, str(html))
     file.chmod(0o664 if course.coursedir.groupshared else 0o644)
-    # By it nbgrader tells whether a page is older than what was graded.
-    if (graded / "timestamp.txt").is_file():
-        text = (graded / "timestamp.txt").read_text(encoding="utf-8")
-        write_whole(place / "timestamp.txt", text)
+    # By the first nbgrader tells whether a page is older than what was graded.
+    for name in ("timestamp.txt", SECRET):
+        if (graded / name).is_file():
+            write_whole(place / name, (graded / name).read_text(encoding="utf-8"))
     return file
+
+
+def _title(notebook: NotebookNode) -> str:
+    """The heading of level 1 that the lesson starts with; empty when there is none."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and is_of_course(cell):
+            found = Reader().headings(cell.source)
+            return next((str(html.striptags()) for level, html in found if level == 1), "")
+    return ""
 
 
 @functools.cache

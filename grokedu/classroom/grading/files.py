@@ -1,7 +1,8 @@
-"""Reading and writing files in folders that students can put things into."""
+"""Reading files where students can put things, and writing files whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
@@ -81,6 +82,28 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_durably(path: Path, text: str, mode: int) -> None:
+    """Write a file whole, with just this mode, and leave it on the disk before returning."""
+    part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
+    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+            stream.flush()
+            part.chmod(mode)
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    with contextlib.suppress(OSError):  # where a folder cannot be opened, as on Windows
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _regular(

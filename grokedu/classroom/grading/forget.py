@@ -50,6 +50,8 @@ class Removal:
 
     def lines(self, root: Path) -> list[str]:
         """It in words, a line each; paths are given from the course's folder."""
+        if not self.entries:
+            return ["There is nobody of whom nothing is newer."]
         lines = []
         for student, count in self.entries.items():
             if count is not None:
@@ -82,10 +84,10 @@ def forget(
         OSError: something cannot be removed; what was not removed yet is still found.
     """
     if (students is None) == (older_than_days is None):
-        raise ValueError("say whom to forget: either students' ids, or older_than_days such as 365")
+        raise ValueError("say whom to forget: either students' ids, or --older-than such as 365")
     if older_than_days is not None:
         if not older_than_days > 0:
-            raise ValueError(f"older_than_days is {older_than_days}; wanted a number such as 365")
+            raise ValueError(f"--older-than is {older_than_days}; wanted days such as 365")
         students = _older_than(course, time.time() - older_than_days * DAY)
     chosen = sorted(set(students or ()))
     for student in chosen:
@@ -94,7 +96,7 @@ def forget(
         entries={student: _submissions(course, student) for student in chosen},
         paths={student: list(_paths(course, student)) for student in chosen},
         backups=_backups_with(course, chosen),
-        notes=_notes(course, chosen),
+        notes=_notes(course, chosen) if chosen else [],
         applied=apply,
     )
     if apply:

@@ -16,15 +16,19 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from grokedu.classroom.grading import feedback, intake
+from grokedu.classroom.grading.assignment import enter_lesson
 from grokedu.classroom.grading.backup import back_up
 from grokedu.classroom.grading.batch import MakeExecutor, grade_each, processes
-from grokedu.classroom.grading.gradebook import Course, enter_lesson, penalise, publish, scores
+from grokedu.classroom.grading.course import Course
+from grokedu.classroom.grading.gradebook import publish
+from grokedu.classroom.grading.penalties import penalise
 from grokedu.classroom.grading.plan import Plan, answers_given
 from grokedu.classroom.grading.report import line, printable, summary
 from grokedu.classroom.grading.result import NEEDS_REVIEW, Result, Submission
 from grokedu.classroom.grading.sandbox import why_not
-from grokedu.classroom.grading.scores import not_as_recorded
+from grokedu.classroom.grading.scores import not_as_recorded, scores
 from grokedu.classroom.grading.similar import similar_answers
+from grokedu.classroom.grading.submissions import handed_in
 
 ALL_GRADED, NOT_ENTERED, SOME_TO_REVIEW = 0, 1, 3
 
@@ -57,7 +61,7 @@ class Round:
 
     def submissions(self) -> Iterator[Submission]:
         """What was handed in, by the students who are to be graded."""
-        for submission in intake.read(self.submitted, self.plan.lesson, self.taken):
+        for submission in handed_in(self.submitted, self.plan.lesson, self.taken):
             if not self.students or submission.student in self.students:
                 yield submission
 
@@ -111,13 +115,18 @@ def _not_graded(round: Round, submitted: Mapping[str, str]) -> set[str]:
     ledger, lesson = round.course.ledger, round.plan.lesson
     waiting = {s for s, digest in submitted.items() if not ledger.finished(lesson, s, digest)}
     if waiting:
-        print(f"The gradebook is kept as it was: {back_up(round.course)}")
+        keep_gradebook(round.course)
     enter_lesson(round.course, lesson)
     # As after a gradebook was put back from a backup.
-    lost = (not_as_recorded(round.course, lesson) & set(submitted)) - waiting
+    lost = not_as_recorded(round.course, lesson) & set(submitted)
     if lost and not waiting:
-        print(f"The gradebook is kept as it was: {back_up(round.course)}")
+        keep_gradebook(round.course)
     return waiting | lost
+
+
+def keep_gradebook(course: Course) -> None:
+    """Copy the gradebook before it is changed, and say where to."""
+    print(f"The gradebook is kept as it was: {back_up(course)}")
 
 
 def _grade_waiting(round: Round, waiting: set[str]) -> int:
@@ -143,8 +152,8 @@ def tell(round: Round, graded_before: int) -> bool:
     results = [r for s, r in records.results.items() if not round.students or s in round.students]
     settled = {each.student for each in scores(round.course, lesson) if each.status != NEEDS_REVIEW}
     print(summary(results, round.plan, settled, graded_before))
-    for path, problem in records.damaged.items():
-        print(f"{path}: {problem}")
+    for problem in records.damaged.values():
+        print(printable(problem))
     answers = {each.student: each.answers for each in results}
     for pair in similar_answers(answers, answers_given(round.plan)):
         print(printable(str(pair)))

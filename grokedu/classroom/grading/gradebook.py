@@ -6,9 +6,9 @@ stays theirs.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-import stat
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,17 +17,18 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import BaseCell, Comment, Grade, GradeCell, Student, SubmittedNotebook
-from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import determine_grade, is_solution, parse_utc
 from sqlalchemy import select
 
-from grokedu.classroom.grading.assignment import enter_lesson
-from grokedu.classroom.grading.course import Course, open_course
-from grokedu.classroom.grading.ledger import check_student, write_durably
+from grokedu.classroom.grading.course import Course
+from grokedu.classroom.grading.files import Refused, read_file, write_durably
+from grokedu.classroom.grading.ledger import check_student
+from grokedu.classroom.grading.penalties import penalise_one
 from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
-from grokedu.classroom.grading.scores import Row, scores
 
-__all__ = ["Course", "Row", "enter_lesson", "open_course", "penalise", "publish", "scores"]
+# What `nbgrader release_feedback` knows a submission by, once it lies beside the feedback page.
+SECRET = "submission_secret.txt"
 
 
 def publish(course: Course, result: Result, timestamp: datetime | None = None) -> list[str]:
@@ -61,26 +62,6 @@ def publish(course: Course, result: Result, timestamp: datetime | None = None) -
     return notes + course.gradebook.change(lambda: _enter(course, result, notebook, timestamp))
 
 
-def penalise(course: Course, lesson: str) -> list[str]:
-    """Set all penalties for being late by the scores, due date and extensions as they now are.
-
-    nbgrader sets them when it grades: rubric points and extensions given later need this.
-
-    Returns:
-        What went wrong with any, in a line each.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the gradebook could not be written for about a minute.
-    """
-    book = course.gradebook
-
-    def set_all() -> list[str]:
-        entries = book.notebook_submissions(lesson, lesson)
-        return [note for each in entries for note in _penalise(course, each.student.id, each)]
-
-    return book.change(set_all)
-
-
 def _enter(
     course: Course, result: Result, notebook: NotebookNode, timestamp: datetime | None
 ) -> list[str]:
@@ -95,7 +76,7 @@ def _enter(
     grades = JudgedGrades(course, result, CellsOfSubmission(book.db, entry))
     grades.preprocess(notebook, {})
     book.db.flush()
-    return grades.notes + _penalise(course, result.student, entry)
+    return grades.notes + penalise_one(course, entry)
 
 
 class CellsOfSubmission:
@@ -183,40 +164,16 @@ class JudgedGrades(SaveAutoGrades):
             self.gradebook.comments[id].auto_comment = None
 
 
-def _penalise(course: Course, student: str, notebook: SubmittedNotebook) -> list[str]:
-    """Set the penalty for being late, as `AssignLatePenalties` does, by its configured plugin."""
-    submission = notebook.assignment
-    penalty, notes = None, []
-    # An extension where nothing is due makes nbgrader's own count of seconds fail.
-    if submission.assignment.duedate is not None and submission.total_seconds_late > 0:
-        step = AssignLatePenalties(config=course.config)
-        step.init_plugin()
-        late = submission.total_seconds_late
-        try:
-            penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
-        except Exception as error:  # a plugin is the instructor's own
-            notes = [f"no late penalty: {type(step.plugin_inst).__name__} raised {error!r}"]
-        if penalty is not None:
-            penalty = step._check_late_penalty(notebook, penalty)
-    notebook.late_submission_penalty = penalty
-    return notes
-
-
 def _handed_in(course: Course, result: Result, notes: list[str]) -> datetime | None:
     """When it was handed in, as nbgrader reads it; a file that is none is not waited for."""
     path = course.folder("submitted", result.student, result.lesson) / "timestamp.txt"
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None
-    except OSError:
+    try:
+        text = read_file(path, most=200).decode("utf-8", "replace").strip()
+    except Refused:
         notes.append("timestamp.txt cannot be read: whether it was late is not known")
         return None
-    try:
-        is_file = stat.S_ISREG(os.fstat(handle).st_mode)
-        text = os.read(handle, 200).decode("utf-8", "replace").strip() if is_file else "?"
-    finally:
-        os.close(handle)
     if not text:
         return None
     try:
@@ -237,6 +194,10 @@ def _write(course: Course, result: Result, text: str, timestamp: datetime | None
     if timestamp is not None:
         moment = parse_utc(timestamp).replace(tzinfo=timezone.utc)
         write_durably(folder / "timestamp.txt", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}\n", mode)
+    handed_in = course.folder("submitted", result.student, result.lesson)
+    with contextlib.suppress(Refused):  # only the exchange puts one there
+        secret = read_file(handed_in / SECRET, most=1000).decode("utf-8", "replace")
+        write_durably(folder / SECRET, secret, mode)
     course.converter.set_permissions(result.lesson, result.student)
 
 

@@ -6,7 +6,6 @@ and submission a score came from, and what it was before. A result that stands h
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from grokedu.classroom.grading.files import write_durably
 from grokedu.classroom.grading.naming import id_problem
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result
 
@@ -165,28 +165,6 @@ wanted one such as student-03
         raise ValueError(
             f"{given!r} cannot be a student's id: {wrong}; wanted one such as student-03"
         )
-
-
-def write_durably(path: Path, text: str, mode: int) -> None:
-    """Write a file whole, with just this mode, and leave it on the disk before returning."""
-    part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
-    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            part.chmod(mode)
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # where a folder cannot be opened, as on Windows
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 _EMPTY = Result(student="", lesson="", status=GRADED).record()

@@ -8,9 +8,14 @@ from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
-from grokedu.classroom.grading.backup import back_up
-from grokedu.classroom.grading.grade import Round, alone, record, require_sandbox
-from grokedu.classroom.grading.gradebook import enter_lesson
+from grokedu.classroom.grading.assignment import enter_lesson
+from grokedu.classroom.grading.grade import (
+    Round,
+    alone,
+    keep_gradebook,
+    record,
+    require_sandbox,
+)
 from grokedu.classroom.grading.report import printable
 from grokedu.classroom.grading.result import GRADED, Result
 
@@ -68,14 +73,17 @@ def _regrade(
 ) -> int:
     changed = done = 0
     if apply:
-        print(f"The gradebook is kept as it was: {back_up(round.course)}")
+        keep_gradebook(round.course)
         enter_lesson(round.course, round.plan.lesson)
     again = replace(round, students=frozenset(before))
     with tqdm(total=len(before), unit="student", mininterval=0.5, disable=None) as bar:
         for result in round.results(again.submissions()):
             old = before[result.student]
             if exercises and old.submission != result.submission:
-                bar.write(printable(f"{old.student}: handed in again since; grade that first"))
+                why = "handed in again since; grade that first"
+                if not result.submission:
+                    why = f"stays as it was: {'; '.join(result.reasons)}"
+                bar.write(printable(f"{old.student}: {why}"))
                 continue
             change = Change(old, _merged(round, old, result, exercises))
             if apply:

@@ -39,7 +39,10 @@ def why_not() -> str:
     if missing:
         return missing
     probe = ["bwrap", *namespaces(), "--ro-bind", "/", "/", "true"]
-    tried = subprocess.run(probe, env={}, capture_output=True, text=True, timeout=30, check=False)
+    try:
+        tried = subprocess.run(probe, env={}, capture_output=True, text=True, timeout=30)
+    except subprocess.TimeoutExpired:
+        return "bubblewrap cannot start here: no end after 30 s"
     return f"bubblewrap cannot start here: {tried.stderr.strip()}" if tried.returncode else ""
 
 

@@ -19,10 +19,6 @@ import bleach  # type: ignore[import-untyped]
 from bleach.html5lib_shim import Filter  # type: ignore[import-untyped]
 from PIL import Image
 
-from grokedu.classroom.grading.markdown import clean_markdown
-
-__all__ = ["clean_attachments", "clean_html", "clean_markdown", "clean_outputs"]
-
 MOST_OUTPUTS = 50
 LONGEST_TEXT = 20_000
 LONGEST_HTML = 50_000

@@ -12,9 +12,8 @@ from sqlalchemy import and_, case, func, select
 
 from grokedu.classroom.grading.course import Course
 from grokedu.classroom.grading.ledger import Ledger, Records
-from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
+from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result
 
-GRADED = "graded"
 TO_BE_READ = "to be read"
 NONE_HANDED_IN = "none handed in"
 NOT_GRADED = "It was handed in and is not graded yet."

@@ -206,15 +206,6 @@ def number(value: float) -> str:
     return f"{round(value, 2):g}"
 
 
-def title_of(notebook: NotebookNode) -> str:
-    """The heading of level 1 that the lesson starts with; empty when there is none."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and is_of_course(cell):
-            found = Reader().headings(cell.source)
-            return next((str(html.striptags()) for level, html in found if level == 1), "")
-    return ""
-
-
 def _headline(row: Row) -> Markup:
     """A card's first line, for where there is no card."""
     html = '<p><span aria-hidden="true">{}</span> <code>{}</code> <strong>{}{}</strong></p>'

@@ -13,7 +13,8 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_output
 
-from grokedu.classroom.grading.gradebook import Course, enter_lesson, open_course
+from grokedu.classroom.grading.assignment import enter_lesson
+from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.result import GRADED, Result
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -14,7 +14,8 @@ from sqlalchemy import make_url
 
 from grokedu.classroom.grading import backup
 from grokedu.classroom.grading.backup import all_backups, back_up, backups
-from grokedu.classroom.grading.gradebook import Course, open_course, publish
+from grokedu.classroom.grading.course import Course, open_course
+from grokedu.classroom.grading.gradebook import publish
 from tests.classroom.grading.coursefolder import course_folder, everything, grades, result
 
 

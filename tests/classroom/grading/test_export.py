@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.export import COLUMNS, export, inert, write_table
-from grokedu.classroom.grading.gradebook import Course, open_course, publish
+from grokedu.classroom.grading.gradebook import publish
 from grokedu.classroom.grading.result import NEEDS_REVIEW
 from tests.classroom.grading.coursefolder import START, course_folder, result
 

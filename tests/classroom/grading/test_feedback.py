@@ -17,7 +17,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from grokedu.classroom.grading import feedback
-from grokedu.classroom.grading.gradebook import Course, open_course, publish
+from grokedu.classroom.grading.course import Course, open_course
+from grokedu.classroom.grading.gradebook import publish
 from tests.classroom.grading import graded
 from tests.classroom.grading.coursefolder import course_folder, result, score_by_hand
 

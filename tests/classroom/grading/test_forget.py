@@ -11,8 +11,10 @@ import pytest
 
 from grokedu.classroom.grading import forget as module
 from grokedu.classroom.grading.backup import all_backups, back_up
+from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.forget import DAY, Removal, forget
-from grokedu.classroom.grading.gradebook import Course, open_course, publish, scores
+from grokedu.classroom.grading.gradebook import publish
+from grokedu.classroom.grading.scores import scores
 from tests.classroom.grading.coursefolder import (
     GROKKING,
     START,
@@ -218,8 +220,15 @@ def test_a_folder_that_leads_out_of_the_course_is_refused(course: Course, tmp_pa
              {"older_than_days": 0}]
 )  # fmt: skip
 def test_whom_must_be_said_in_one_way(course: Course, whom: dict[str, object]):
-    with pytest.raises(ValueError, match="365"):
+    with pytest.raises(ValueError, match=r"--older-than.* such as 365"):
         forget(course, **whom)  # type: ignore[arg-type]
+
+
+def test_where_there_is_nobody_to_forget_nobody_has_to_look(course: Course):
+    (course.root / "gradebook" / "grades.csv").write_text("student_id\nzyx-17\n")
+    removal = forget(course, older_than_days=30)
+    assert removal.notes == []
+    assert removal.lines(course.root) == ["There is nobody of whom nothing is newer."]
 
 
 def test_what_only_a_person_can_tell_is_said(course: Course):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from grokedu.classroom.grading import grade as module
+from grokedu.classroom.grading.course import open_course
 from grokedu.classroom.grading.grade import (
     ALL_GRADED,
     NOT_ENTERED,
@@ -16,10 +17,11 @@ from grokedu.classroom.grading.grade import (
     alone,
     grade,
 )
-from grokedu.classroom.grading.gradebook import open_course, publish, scores
+from grokedu.classroom.grading.gradebook import publish
 from grokedu.classroom.grading.plan import make_plan
 from grokedu.classroom.grading.regrade import regrade
 from grokedu.classroom.grading.result import NEEDS_REVIEW
+from grokedu.classroom.grading.scores import scores
 from grokedu.lessons import find
 from tests.classroom.grading.coursefolder import START, course_folder, hand_in, result
 

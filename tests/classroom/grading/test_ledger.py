@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from grokedu.classroom.grading.ledger import Ledger, check_student, write_durably
+from grokedu.classroom.grading.ledger import Ledger, check_student
 from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result
 
 LESSON = "00_start_here"
@@ -271,13 +271,3 @@ def test_eight_writers_of_one_record_lose_no_history(ledger: Ledger):
     assert sorted(seen) == sorted(each + n / 100 for each in range(8) for n in range(10))
     left = [path.name for path in ledger.file(LESSON, "ada").parent.iterdir()]
     assert set(left) <= {ledger.file(LESSON, "ada").name, ".lock"}
-
-
-def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path: Path):
-    file = tmp_path / "file"
-    write_durably(file, "old", 0o444)
-    assert file.stat().st_mode & 0o777 == 0o444
-    with pytest.raises(UnicodeEncodeError):
-        write_durably(file, "new \ud800", 0o444)
-    assert file.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # The modules whose words become a reason or a flag.
 SPEAKERS = (
     *("archives", "assess", "batch", "files", "gradebook", "intake", "ledger", "naming"),
-    *("repair", "run", "scores", "told"),
+    *("penalties", "repair", "run", "scores", "submissions", "told"),
 )
 # What else these modules say.
 NOT_REASONS = {

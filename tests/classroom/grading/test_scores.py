@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grokedu.classroom.grading.gradebook import Course, open_course, publish, scores
+from grokedu.classroom.grading.course import Course, open_course
+from grokedu.classroom.grading.gradebook import publish
 from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
-from grokedu.classroom.grading.scores import NOT_ENTERED, NOT_GRADED
+from grokedu.classroom.grading.scores import NOT_ENTERED, NOT_GRADED, scores
 from tests.classroom.grading.coursefolder import (
     GROKKING,
     START,

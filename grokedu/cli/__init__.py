@@ -1,15 +1,15 @@
-"""The command `grokedu`. Thin: each command imports what it needs when it runs."""
+"""The command `grokedu`: what it is given, told to one of the `commands`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from grokedu import __version__
+from grokedu.cli import commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,155 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"grokedu: the gradebook: {error}", file=sys.stderr)
         return 1
-
-
-def _learn(given: argparse.Namespace) -> int:
-    from grokedu.classroom.learn import learn
-
-    return learn(
-        given.lesson,
-        work=given.dir,
-        port=given.port,
-        browser=not given.no_browser,
-        update=given.update,
-    )
-
-
-def _progress(given: argparse.Namespace) -> int:
-    from grokedu.classroom import progress
-
-    if given.restore:
-        taken = progress.restore_from(given.restore)
-        print(f"Restored {taken} entries from {given.restore}")
-    if given.save:
-        print(f"Saved to {progress.save_to(given.save)}")
-    if not (given.save or given.restore):
-        for line in _progress_lines():
-            print(line)
-    return 0
-
-
-def _progress_lines() -> list[str]:
-    from grokedu import lessons
-    from grokedu.classroom import progress
-
-    kept = progress.everything()
-    lines = []
-    for name in lessons.available():
-        lesson = lessons.find(name)
-        entries = kept.get(name, {})
-        earned = {
-            id: min(entries.get(id, {}).get("points", 0.0), exercise.max_points)
-            for id, exercise in lesson.exercises.items()
-        }
-        points = sum(earned.values())
-        lines.append(f"{name:24} {points:5.4g} of {lesson.max_points:g}  {lesson.title}")
-        for id, exercise in lesson.exercises.items():
-            entry = entries.get(id, {})
-            outcome = entry.get("outcome", "not attempted")
-            lines.append(f"    {id:20} {earned[id]:5.4g} of {exercise.max_points:g}  {outcome}")
-    lines.append(f"Kept in {progress.home()}")
-    return lines
-
-
-def _build(given: argparse.Namespace) -> int:
-    from grokedu import lessons, results
-    from grokedu.classroom.build import Builder
-
-    root = given.root.resolve()
-    names = [name for name in lessons.available() if (root / "solutions" / f"{name}.py").is_file()]
-    if given.lesson is not None:
-        names = [lessons.name_of(given.lesson)]
-    if not names:
-        raise ValueError(f"no lessons in {root / 'solutions'}; run it in the repository, or --root")
-    builder = Builder(root, lambda text: results.fill(text, root / "results"))
-    drifted = []
-    for name in names:
-        lesson = lessons.find(name)
-        if given.check:
-            drifted += builder.drift(lesson)
-            continue
-        started = time.monotonic()
-        builder.build(lesson, run=not given.no_execute)
-        print(f"Built {name} in {time.monotonic() - started:.1f} s")
-    if given.check:
-        print("\n".join(drifted) or f"Up to date: {', '.join(names)}")
-        if drifted:
-            print("To mend it: grokedu build")
-    return 1 if drifted else 0
-
-
-def _grade(given: argparse.Namespace) -> int:
-    from grokedu import lessons
-    from grokedu.classroom.grading.cluster import dask
-    from grokedu.classroom.grading.grade import Round, grade
-    from grokedu.classroom.grading.gradebook import open_course
-    from grokedu.classroom.grading.plan import grading_seed, make_plan, settings
-    from grokedu.classroom.grading.regrade import regrade
-
-    if not given.regrade and (given.apply or given.exercise):
-        raise ValueError("--apply and --exercise go with --regrade")
-    name = lessons.name_of(given.lesson)
-    with open_course(given.root) as course:
-        release = course.folder("release", ".", name) / f"{name}.ipynb"
-        said = settings(course.config)
-        plan = make_plan(
-            name,
-            lessons.find,
-            release,
-            grading_seed(course.root / said["seed_file"]),
-            confined=said["sandbox"] and not given.no_sandbox,
-            cell_seconds=said["cell_seconds"],
-            check_seconds=said["check_seconds"],
-            student_seconds=said["student_seconds"],
-            course=course.root,
-        )
-        make, jobs = dask(given.executor) if given.executor else (None, given.jobs)
-        round = Round(
-            course,
-            plan,
-            lessons.find(name).title,
-            given.source,
-            jobs,
-            frozenset(given.student),
-            make,
-        )
-        if given.regrade:
-            return regrade(round, frozenset(given.exercise), given.apply)
-        return grade(round)
-
-
-def _export(given: argparse.Namespace) -> int:
-    from grokedu import lessons
-    from grokedu.classroom.grading.export import export
-    from grokedu.classroom.grading.gradebook import open_course, penalise
-
-    name = lessons.name_of(given.lesson)
-    to = given.to or given.root / "gradebook" / f"{name}-{given.kind}.csv"
-    with open_course(given.root) as course:
-        notes = penalise(course, name)
-        title = lessons.find(name).title
-        notes += export(course, name, given.kind, to, roster=given.roster, title=title)
-    print("\n".join([*notes, f"Written: {to}"]))
-    return 0
-
-
-def _forget(given: argparse.Namespace) -> int:
-    from grokedu.classroom.grading.forget import forget
-    from grokedu.classroom.grading.gradebook import open_course
-
-    with open_course(given.root) as course:
-        removal = forget(course, given.student or None, given.older_than, apply=given.yes)
-        print("\n".join(removal.lines(course.root)))
-    if not given.yes:
-        print("Nothing was deleted. To delete it: --yes")
-    return 0
-
-
-def _reproduce(given: argparse.Namespace) -> int:
-    from grokedu import reproduce
-
-    return reproduce.main(given.name, quick=given.quick)
 
 
 def _cores() -> int:
@@ -212,9 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"grokedu {__version__}")
     parser.set_defaults(command=None)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    learn = commands.add_parser(
+    learn = subparsers.add_parser(
         "learn",
         help="open a lesson in JupyterLab",
         description="Copy the lessons to a folder of yours, without overwriting, and open one.",
@@ -230,18 +81,18 @@ def _parser() -> argparse.ArgumentParser:
     learn.add_argument(
         "--update", action="store_true", help="bring your answers into the newest lessons first"
     )
-    learn.set_defaults(command=_learn)
+    learn.set_defaults(command=commands.learn)
 
-    progress = commands.add_parser(
+    progress = subparsers.add_parser(
         "progress",
         help="show, save or restore your points",
         description="Show your points by lesson and exercise, or carry them to another machine.",
     )
     progress.add_argument("--save", metavar="FILE", type=Path, help="write them to a file")
     progress.add_argument("--restore", metavar="FILE", type=Path, help="read them from such a file")
-    progress.set_defaults(command=_progress)
+    progress.set_defaults(command=commands.progress)
 
-    build = commands.add_parser(
+    build = subparsers.add_parser(
         "build",
         help="make the notebooks from solutions/*.py",
         description="Make and execute the answer keys in solutions/ and the lessons in course/.",
@@ -250,9 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--check", action="store_true", help="only say what is not up to date")
     build.add_argument("--no-execute", action="store_true", help="do not run the answer key")
     build.add_argument("--root", type=Path, default=Path(), help="the repository (default: here)")
-    build.set_defaults(command=_build)
+    build.set_defaults(command=commands.build)
 
-    grade = commands.add_parser(
+    grade = subparsers.add_parser(
         "grade",
         help="grade what was handed in",
         description="Grade a lesson's submissions in a sandbox, into nbgrader's gradebook. Exit "
@@ -286,9 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--apply", action="store_true", help="with --regrade: enter the changes")
     _add_root(grade)
-    grade.set_defaults(command=_grade)
+    grade.set_defaults(command=commands.grade)
 
-    export = commands.add_parser(
+    export = subparsers.add_parser(
         "export",
         help="write grades for Canvas, Moodle or a spreadsheet",
         description="Write a lesson's grades. What needs review is left blank, never 0.",
@@ -306,9 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--to", type=Path, metavar="FILE", help="(default: in gradebook/)")
     _add_root(export)
-    export.set_defaults(command=_export)
+    export.set_defaults(command=commands.export)
 
-    forget = commands.add_parser(
+    forget = subparsers.add_parser(
         "forget",
         help="delete students' data",
         description="List what is kept of students, and with --yes delete it, backups included.",
@@ -319,9 +170,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     forget.add_argument("--yes", action="store_true", help="delete it")
     _add_root(forget)
-    forget.set_defaults(command=_forget)
+    forget.set_defaults(command=commands.forget)
 
-    reproduce = commands.add_parser(
+    reproduce = subparsers.add_parser(
         "reproduce",
         help="run the experiment behind a claim",
         description="Train, measure, draw and write results/NAME.json. Without a name, list them.",
@@ -330,9 +181,5 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument(
         "--quick", action="store_true", help="fewer seeds and steps; write to build/results"
     )
-    reproduce.set_defaults(command=_reproduce)
+    reproduce.set_defaults(command=commands.reproduce)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The commands: each takes what was given, and returns an exit status.
+
+Each imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+
+def learn(given: argparse.Namespace) -> int:
+    """Open a lesson."""
+    from grokedu.classroom.learn import learn
+
+    return learn(
+        given.lesson,
+        work=given.dir,
+        port=given.port,
+        browser=not given.no_browser,
+        update=given.update,
+    )
+
+
+def progress(given: argparse.Namespace) -> int:
+    """Show, save or restore the points."""
+    from grokedu.classroom import progress
+
+    if given.restore:
+        taken = progress.restore_from(given.restore)
+        print(f"Restored {taken} entries from {given.restore}")
+    if given.save:
+        print(f"Saved to {progress.save_to(given.save)}")
+    if not (given.save or given.restore):
+        for line in _progress_lines():
+            print(line)
+    return 0
+
+
+def _progress_lines() -> list[str]:
+    from grokedu import lessons
+    from grokedu.classroom import progress
+
+    kept = progress.everything()
+    lines = []
+    for name in lessons.available():
+        lesson = lessons.find(name)
+        entries = kept.get(name, {})
+        earned = {
+            id: min(entries.get(id, {}).get("points", 0.0), exercise.max_points)
+            for id, exercise in lesson.exercises.items()
+        }
+        points = sum(earned.values())
+        lines.append(f"{name:24} {points:5.4g} of {lesson.max_points:g}  {lesson.title}")
+        for id, exercise in lesson.exercises.items():
+            entry = entries.get(id, {})
+            outcome = entry.get("outcome", "not attempted")
+            lines.append(f"    {id:20} {earned[id]:5.4g} of {exercise.max_points:g}  {outcome}")
+    lines.append(f"Kept in {progress.home()}")
+    return lines
+
+
+def build(given: argparse.Namespace) -> int:
+    """Make the notebooks, or say what is not up to date."""
+    from grokedu import lessons, results
+    from grokedu.classroom.build import Builder
+
+    root = given.root.resolve()
+    names = [name for name in lessons.available() if (root / "solutions" / f"{name}.py").is_file()]
+    if given.lesson is not None:
+        names = [lessons.name_of(given.lesson)]
+    if not names:
+        raise ValueError(f"no lessons in {root / 'solutions'}; run it in the repository, or --root")
+    builder = Builder(root, lambda text: results.fill(text, root / "results"))
+    drifted = []
+    for name in names:
+        lesson = lessons.find(name)
+        if given.check:
+            drifted += builder.drift(lesson)
+            continue
+        started = time.monotonic()
+        builder.build(lesson, run=not given.no_execute)
+        print(f"Built {name} in {time.monotonic() - started:.1f} s")
+    if given.check:
+        print("\n".join(drifted) or f"Up to date: {', '.join(names)}")
+        if drifted:
+            print("To mend it: grokedu build")
+    return 1 if drifted else 0
+
+
+def grade(given: argparse.Namespace) -> int:
+    """Grade what was handed in, or grade it again."""
+    from grokedu import lessons
+    from grokedu.classroom.grading.cluster import dask
+    from grokedu.classroom.grading.course import open_course
+    from grokedu.classroom.grading.grade import Round, grade
+    from grokedu.classroom.grading.plan import grading_seed, make_plan, settings
+    from grokedu.classroom.grading.regrade import regrade
+
+    if not given.regrade and (given.apply or given.exercise):
+        raise ValueError("--apply and --exercise go with --regrade")
+    name = lessons.name_of(given.lesson)
+    with open_course(given.root) as course:
+        release = course.folder("release", ".", name) / f"{name}.ipynb"
+        said = settings(course.config)
+        plan = make_plan(
+            name,
+            lessons.find,
+            release,
+            grading_seed(course.root / said["seed_file"]),
+            confined=said["sandbox"] and not given.no_sandbox,
+            cell_seconds=said["cell_seconds"],
+            check_seconds=said["check_seconds"],
+            student_seconds=said["student_seconds"],
+            course=course.root,
+        )
+        make, jobs = dask(given.executor) if given.executor else (None, given.jobs)
+        round = Round(
+            course,
+            plan,
+            lessons.find(name).title,
+            given.source,
+            jobs,
+            frozenset(given.student),
+            make,
+        )
+        if given.regrade:
+            return regrade(round, frozenset(given.exercise), given.apply)
+        return grade(round)
+
+
+def export(given: argparse.Namespace) -> int:
+    """Write a lesson's scores."""
+    from grokedu import lessons
+    from grokedu.classroom.grading.course import open_course
+    from grokedu.classroom.grading.export import export
+    from grokedu.classroom.grading.penalties import penalise
+    from grokedu.classroom.grading.report import printable
+
+    name = lessons.name_of(given.lesson)
+    to = given.to or given.root / "gradebook" / f"{name}-{given.kind}.csv"
+    with open_course(given.root) as course:
+        notes = penalise(course, name)
+        title = lessons.find(name).title
+        notes += export(course, name, given.kind, to, roster=given.roster, title=title)
+    for note in notes:
+        print(printable(note))
+    print(f"Written: {to}")
+    return 0
+
+
+def forget(given: argparse.Namespace) -> int:
+    """Delete students' data, or say what that would be."""
+    from grokedu.classroom.grading.course import open_course
+    from grokedu.classroom.grading.forget import forget
+    from grokedu.classroom.grading.report import printable
+
+    with open_course(given.root) as course:
+        removal = forget(course, given.student or None, given.older_than, apply=given.yes)
+        for line in removal.lines(course.root):
+            print(printable(line))
+    if removal.entries and not given.yes:
+        print("Nothing was deleted. To delete it: --yes")
+    return 0
+
+
+def reproduce(given: argparse.Namespace) -> int:
+    """Run the experiment behind a claim."""
+    from grokedu import reproduce
+
+    return reproduce.main(given.name, quick=given.quick)
