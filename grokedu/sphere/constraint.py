@@ -171,8 +171,9 @@ class Sphere:
                     f"{', '.join(group)} has norm 0, and so no direction on a sphere; wanted "
                     "weights that are not all zero, or one sphere for all tensors together"
                 )
-            given = self.radius is not None
-            state[key] = _radius(self.radius, norm).expand_as(norm).clone() if given else norm
+            if self.radius is not None:
+                norm = _radius(self.radius, norm).expand_as(norm).clone()
+            state[key] = norm
         return state
 
     def project_gradient(self, params: Params, grads: Params, state: State) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from grokedu.measures import l2_norm
 from grokedu.symmetry.orbit import rescale
 from grokedu.symmetry.pairs import Pair, Params
 
@@ -81,7 +82,8 @@ def balance(
         for pair in every:
             scale = balancing_scale(found, pair)
             found = rescale(found, pair, scale)
-            largest = max(largest, float(scale.log().abs().max()))
+            if scale.numel():
+                largest = max(largest, float(scale.log().abs().max()))
         if len(every) == 1 or largest <= tolerance:
             return found
     raise RuntimeError(
@@ -101,9 +103,7 @@ def least_norm(params: Params, pairs: Pair | Sequence[Pair], *, run_axis: bool =
     >>> least_norm(net, Pair({"A": "ij"}, {"W": "jo"})).item()  # sqrt(2 * 8 * 0.5)
     2.828...
     """
-    start = 1 if run_axis else 0
-    norms = [t.flatten(start).norm(dim=-1) for t in balance(params, pairs).values()]
-    return torch.stack(norms).norm(dim=0)
+    return l2_norm(balance(params, pairs), run_axis=run_axis)
 
 
 def balance_linear(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from grokedu.curvature import top_eigenvalue
+from grokedu.curvature import Generators, top_eigenvalue
+from grokedu.measures import tensor_norms
 from grokedu.symmetry.orbit import rescale
 from grokedu.symmetry.pairs import Pair, Params
 
@@ -30,7 +32,7 @@ def homogeneity_degree(
         inputs: what a module is called with.
 
     Raises:
-        ValueError: if the outputs are all zero, or there are no weights.
+        ValueError: if the outputs are all zero, or there are no weights, or no inputs for a module.
 
     Source: Lyu and Li 2020 (arXiv 1906.05890).
 
@@ -41,6 +43,10 @@ def homogeneity_degree(
     weights: Mapping[str, Tensor] = params or {}
     if isinstance(network, nn.Module):
         weights = params or dict(network.named_parameters())
+        if inputs is None:
+            raise ValueError(
+                "no inputs were given; a module is called with some, such as randn(5, 3)"
+            )
     if not weights:
         raise ValueError("no weights were given; wanted a dictionary such as {'W': tensor}")
 
@@ -99,6 +105,10 @@ def path_norm(weights: Sequence[Tensor], biases: Sequence[Tensor | None] | None 
     Returns:
         A tensor of shape (...).
 
+    Raises:
+        ValueError: for no weights, layers that do not follow on each other, or biases of another
+            number.
+
     >>> path_norm([torch.tensor([[3.0]]), torch.tensor([[2.0]])]).item()
     6.0
     """
@@ -107,6 +117,11 @@ def path_norm(weights: Sequence[Tensor], biases: Sequence[Tensor | None] | None 
     each = biases if biases is not None else [None] * len(weights)
     if len(each) != len(weights):
         raise ValueError(f"got {len(each)} biases for {len(weights)} layers; wanted one each")
+    shapes = [tuple(weight.shape) for weight in weights]
+    if any(first[-2] != second[-1] for first, second in pairwise(shapes)):
+        raise ValueError(
+            f"the layers have shapes {shapes}; wanted (..., out, in), with one layer's out the next one's in"
+        )
     reach = torch.ones_like(weights[0][..., 0, :])
     for weight, bias in zip(weights, each, strict=True):
         reach = (weight.square() @ reach.unsqueeze(-1)).squeeze(-1)
@@ -120,11 +135,16 @@ def product_of_norms(params: Params, names: Sequence[str], *, run_axis: bool = F
 
     It is not unchanged when single neurons do; :func:`neuron_products` and :func:`path_norm` are.
 
+    Raises:
+        ValueError: for no names, or one that there is not.
+
     >>> product_of_norms({"A": torch.tensor([3.0, 4.0]), "W": torch.tensor([2.0])}, ["A", "W"])
     tensor(10.)
     """
-    start = 1 if run_axis else 0
-    return torch.stack([params[name].flatten(start).norm(dim=-1) for name in names]).prod(dim=0)
+    norms = tensor_norms(params, run_axis=run_axis)
+    if not names or not {*names} <= norms.keys():
+        raise ValueError(f"names is {[*names]}; wanted at least one of {', '.join(norms)}")
+    return torch.stack([norms[name] for name in names]).prod(dim=0)
 
 
 def sharpness_along_orbit(
@@ -133,8 +153,9 @@ def sharpness_along_orbit(
     pair: Pair,
     scales: Sequence[float] | Tensor,
     *,
-    generator: torch.Generator,
+    generator: Generators,
     products: int = 100,
+    run_axis: bool = False,
 ) -> Tensor:
     """The largest eigenvalue of the loss's Hessian when every neuron is rescaled by beta.
 
@@ -143,13 +164,16 @@ def sharpness_along_orbit(
     grows without bound both ways (Dinh et al. 2017, arXiv 1703.04933).
 
     Args:
-        loss: from a dictionary of weights to a scalar.
-        params: without a run axis.
-        scales: (K,) positive numbers.
-        generator, products: as for :func:`grokedu.curvature.top_eigenvalue`.
+        loss: from a dictionary of weights to a scalar, or to (S,) with a run axis.
+        params, pair: as for :func:`grokedu.symmetry.rescale`.
+        scales: (K,) positive numbers, at least one.
+        generator, products, run_axis: as for :func:`grokedu.curvature.top_eigenvalue`.
 
     Returns:
-        (K,) eigenvalues.
+        (K,) eigenvalues, or (K, S).
+
+    Raises:
+        ValueError: for no scales, and as ``rescale`` and ``top_eigenvalue`` do.
 
     >>> product = lambda w: 0.5 * (w["A"] * w["W"]).sum() ** 2  # at zero loss: H = diag(W^2, A^2)
     >>> net = {"A": torch.tensor([[0.0]]), "W": torch.tensor([[2.0]])}
@@ -157,10 +181,9 @@ def sharpness_along_orbit(
     ...                       generator=torch.Generator())
     tensor([4.0000, 1.0000])
     """
-    found = [
-        top_eigenvalue(
-            loss, rescale(params, pair, float(beta)), generator=generator, products=products
-        ).value
-        for beta in scales
-    ]
+    if not len(scales):
+        raise ValueError("scales is empty; wanted positive numbers, for example [0.5, 1.0, 2.0]")
+    points = [rescale(params, pair, float(beta)) for beta in scales]
+    settings: dict[str, Any] = {"generator": generator, "products": products, "run_axis": run_axis}
+    found = [top_eigenvalue(loss, point, **settings).value for point in points]
     return torch.stack(found)

@@ -21,18 +21,24 @@ def rescale(params: Params, pair: Pair, scale: Tensor | float) -> dict[str, Tens
         scale: a positive number, or (..., N) one for each neuron.
 
     Raises:
-        ValueError: for a scale that is not positive, or an activation that allows none.
+        ValueError: for a scale that is not positive or not one a neuron, or an activation that
+            allows none.
 
     >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
     >>> other = rescale(net, Pair({"A": "ij"}, {"W": "jo"}, "square"), torch.tensor([1.0, 2.0]))
     >>> other["A"][0].tolist(), other["W"][:, 0].tolist()
     ([1.0, 2.0], [1.0, 0.25])
     """
-    pair.require(params)
     like = next(iter(params.values()))
     beta = torch.as_tensor(scale, dtype=like.dtype, device=like.device)
     if not bool((beta > 0).all()):
         raise ValueError(f"scale has an entry of {beta.min().item()}; every one must be positive")
+    neurons = pair.shape(params)
+    if beta.ndim and beta.shape[-len(neurons) :] != neurons:
+        raise ValueError(
+            f"scale has shape {tuple(beta.shape)}; wanted a number or (..., "
+            f"{', '.join(map(str, neurons))}), one for each neuron"
+        )
     return _multiply(
         _multiply(params, pair.incoming, pair, beta), pair.outgoing, pair, beta**-pair.degree
     )
@@ -51,7 +57,7 @@ def rescale_neuron(params: Params, pair: Pair, neuron: int, scale: float) -> dic
     """
     if len(pair.neurons) != 1:
         raise ValueError(f"the neurons have the axes {pair.neurons!r}; use rescale, with a tensor")
-    count = pair.squares(params)[0].shape[-1]
+    (count,) = pair.shape(params)
     if not 0 <= neuron < count:
         raise ValueError(f"neuron is {neuron}; wanted 0 to {count - 1}")
     beta = next(iter(params.values())).new_ones(count)
@@ -68,11 +74,14 @@ def norm_along_orbit(params: Params, pair: Pair, scales: Tensor) -> Tensor:
         norm(beta)^2 = r + sum_j (a_j beta^2 + c_j beta^(-2k))
 
     Args:
-        params, pair: as for :func:`rescale`, without a run axis.
+        params, pair: as for :func:`rescale`; run axes, if any, are those of all tensors.
         scales: (K,) positive numbers.
 
     Returns:
-        (K,) norms.
+        (K, ...) norms, one for each scale and run.
+
+    Raises:
+        ValueError: as :func:`rescale` does.
 
     >>> net = {"A": torch.tensor([[3.0]]), "W": torch.tensor([[4.0]])}
     >>> norm_along_orbit(net, Pair({"A": "ij"}, {"W": "jo"}), torch.tensor([1.0, 2.0]))
@@ -80,10 +89,13 @@ def norm_along_orbit(params: Params, pair: Pair, scales: Tensor) -> Tensor:
     """
     if not bool((scales > 0).all()):
         raise ValueError(f"scales has an entry of {scales.min().item()}; all must be positive")
-    into, out = (side.sum() for side in pair.squares(params))
-    named = pair.incoming.keys() | pair.outgoing.keys()
-    rest = sum(float(t.square().sum()) for name, t in params.items() if name not in named)
-    return (rest + into * scales**2 + out * scales ** (-2 * pair.degree)).sqrt()
+    into, out = (side.flatten(-len(pair.neurons)).sum(dim=-1) for side in pair.squares(params))
+    beta = scales.to(into).reshape(-1, *[1] * into.ndim)
+    total = into * beta**2 + out * beta ** (-2 * pair.degree)
+    for name, tensor in params.items():
+        if name not in pair.incoming and name not in pair.outgoing:
+            total = total + tensor.square().reshape(*into.shape, -1).sum(dim=-1)
+    return total.sqrt()
 
 
 def random_orbit(
@@ -99,7 +111,7 @@ def random_orbit(
     The logarithms of the scales are normal with standard deviation ``spread``, drawn in float64.
 
     Args:
-        params: without a run axis.
+        params: with or without run axes.
         pairs: applied one after another.
         generator: a CPU generator, the source of the scales.
         count: how many points.

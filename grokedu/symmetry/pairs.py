@@ -7,6 +7,7 @@ the neuron (beta u, v / beta^k) adds the same: the function does not change and 
 
 from __future__ import annotations
 
+import copy
 import math
 import string
 from collections.abc import Callable, Mapping
@@ -27,17 +28,19 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "tanh": torch.tanh,
 }
+NORMALISING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
 
 
 def symmetry_of(activation: Activation) -> float | None:
     """The degree k with ``act(beta z) = beta^k act(z)`` for every beta > 0, or None without one.
 
     So a neuron's incoming weights and bias may be multiplied by beta when its outgoing weights are
-    divided by beta^k. It is found by trying: on a grid of z of both signs and several beta, in
-    float64. GELU and tanh have none.
+    divided by beta^k. It is found by trying: on a grid of z of both signs and beta from 1e-4 to
+    1e4, in float64. GELU and tanh have none.
 
     Args:
-        activation: "linear", "relu", "square", "gelu", "tanh", or any function of a tensor.
+        activation: "linear", "relu", "square", "gelu", "tanh", or any function of a tensor; a
+            module is tried as it is in evaluation, without dropout.
 
     Raises:
         ValueError: for an unknown name, or a function that is zero everywhere it was tried.
@@ -55,6 +58,13 @@ def symmetry_of(activation: Activation) -> float | None:
             "and any function of a tensor serves"
         )
     act = ACTIVATIONS[activation] if isinstance(activation, str) else activation
+    if isinstance(act, nn.Module):
+        act = copy.deepcopy(act).double().eval()
+    return _degree(act)
+
+
+@torch.no_grad()
+def _degree(act: Callable[[Tensor], Tensor]) -> float | None:
     z = torch.tensor([-3.0, -1.7, -0.6, -0.05, 0.04, 0.5, 1.3, 2.9], dtype=torch.float64)
     value, doubled = act(z), act(2 * z)
     if not value.any():
@@ -64,8 +74,8 @@ def symmetry_of(activation: Activation) -> float | None:
     if not ratio > 0:
         return None
     degree = round(math.log2(ratio), 9)
-    for beta in (2.0, 0.3, 7.0):
-        if not torch.allclose(act(beta * z), beta**degree * value, rtol=1e-9, atol=1e-12):
+    for beta in (2.0, 0.3, 7.0, 1e-4, 1e4):
+        if not torch.allclose(act(beta * z) / beta**degree, value, rtol=1e-9, atol=1e-12):
             return None
     return degree
 
@@ -152,7 +162,8 @@ class Pair:
         """Check that the tensors of the pair are there.
 
         Raises:
-            ValueError: if one is missing, has too few axes or lies on another device.
+            ValueError: if one is missing, has too few axes, another number of neurons, or lies on
+                another device.
         """
         for name, axes in {**self.incoming, **self.outgoing}.items():
             if name not in params:
@@ -162,15 +173,36 @@ class Pair:
                     f"{name} has shape {tuple(params[name].shape)}; wanted the axes {axes!r}, "
                     "after run axes if any"
                 )
+        every = {**self.incoming, **self.outgoing}
+        if len({self._neurons(axes, params[name]) for name, axes in every.items()}) > 1:
+            shapes = {name: tuple(params[name].shape) for name in every}
+            raise ValueError(
+                f"the tensors have shapes {shapes}; wanted as many neurons {self.neurons!r} in "
+                f"each of {dict(self.incoming)} and {dict(self.outgoing)}"
+            )
         places = {name: str(params[name].device) for name in (*self.incoming, *self.outgoing)}
         if len({*places.values()}) > 1:
             raise ValueError(f"the pair's tensors lie on different devices, {places}; wanted one")
+
+    def shape(self, params: Params) -> tuple[int, ...]:
+        """How many neurons there are, a number for each of their axes.
+
+        >>> Pair({"A": "ij"}, {"W": "jo"}).shape({"A": torch.ones(3, 2), "W": torch.ones(2, 5)})
+        (2,)
+        """
+        self.require(params)
+        name, axes = next(iter(self.incoming.items()))
+        return self._neurons(axes, params[name])
+
+    def _neurons(self, axes: str, tensor: Tensor) -> tuple[int, ...]:
+        return tuple(tensor.shape[axes.index(letter) - len(axes)] for letter in self.neurons)
 
 
 def sequential_pairs(net: nn.Sequential) -> list[Pair]:
     """The pairs of a ``torch.nn.Sequential`` of Linear layers with activations between them.
 
-    Two Linear layers in a row are a linear pair; an activation that allows no rescaling ends one.
+    Two Linear layers in a row are a linear pair; between two there may be activations and dropout.
+    An activation that allows no rescaling ends one, and so does a layer that is normalised.
 
     Raises:
         ValueError: if there is no pair.
@@ -184,7 +216,10 @@ def sequential_pairs(net: nn.Sequential) -> list[Pair]:
     linear = [(at, layer) for at, layer in enumerate(net) if isinstance(layer, nn.Linear)]
     for (first, layer), (second, _) in pairwise(linear):
         between = net[first + 1 : second]
-        if symmetry_of(between) is None:
+        if (
+            any(isinstance(one, NORMALISING) for one in between.children())
+            or symmetry_of(between) is None
+        ):
             continue
         incoming = {f"{first}.weight": "ji"} | (
             {f"{first}.bias": "j"} if layer.bias is not None else {}

@@ -101,3 +101,22 @@ def test_the_hessian_on_the_orbit_is_the_old_one_between_two_diagonals() -> None
         top = torch.linalg.eigvalsh(inverse[:, None] * hessian * inverse)[-1]
         torch.testing.assert_close(value, top, rtol=1e-4, atol=0)
     assert found.max() > 2 * found.min()
+    runs = symmetry.sharpness_along_orbit(
+        lambda w: torch.stack([loss({k: t[run] for k, t in w.items()}) for run in range(2)]),
+        draw(), pair, [0.5, 1.0, 2.0], run_axis=True,
+        generator=[torch.Generator().manual_seed(run) for run in range(2)],
+    )  # fmt: skip
+    torch.testing.assert_close(runs[:, 0], found)
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="no inputs were given"):
+        symmetry.homogeneity_degree(nn.Linear(2, 3))
+    with pytest.raises(ValueError, match="wanted at least one of A, b, W, c"):
+        symmetry.product_of_norms(draw(), ["A", "V"])
+    with pytest.raises(ValueError, match=r"one layer's out the next one's in"):
+        symmetry.path_norm([torch.ones(3, 2), torch.ones(2, 4)])
+    with pytest.raises(ValueError, match="scales is empty"):
+        symmetry.sharpness_along_orbit(
+            lambda w: w["A"].sum(), draw(), pair_of("relu"), [], generator=torch.Generator()
+        )

@@ -33,6 +33,9 @@ from tests.symmetry.networks import draw, forward, inputs, pair_of
         (lambda z: torch.relu(z) + 0.01, None),
         (lambda z: torch.relu(z) - z.square(), None),
         (torch.cos, None),
+        (nn.PReLU(), 1.0),
+        (nn.Sequential(nn.ReLU(), nn.Dropout(0.9)), 1.0),
+        (lambda z: z.clamp(-100, 100), None),  # linear where it is usually looked at
     ],
 )
 def test_the_degree_of_activations(activation: Any, degree: float | None) -> None:
@@ -130,6 +133,21 @@ def test_the_transformers_pairs_keep_its_function_and_others_do_not() -> None:
     assert (transformer_forward(traded, pairs) - before).abs().max() > 0.01
 
 
+def test_runs_on_their_orbits_are_each_alone() -> None:
+    params, pair = draw(), pair_of("square")
+    scales = torch.tensor([0.5, 1.0, 3.0])
+    norms = symmetry.norm_along_orbit(params, pair, scales)
+    points = symmetry.random_orbit(params, [pair], torch.Generator().manual_seed(0), count=4)
+    for run in range(2):
+        alone = {name: t[run] for name, t in params.items()}
+        torch.testing.assert_close(norms[:, run], symmetry.norm_along_orbit(alone, pair, scales))
+        point = {name: t[2, run] for name, t in points.items()}
+        torch.testing.assert_close(
+            forward(point, inputs(), "square"), forward(alone, inputs(), "square")
+        )
+    assert symmetry.balance({k: t[:0] for k, t in params.items()}, pair)["A"].shape == (0, 3, 6)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -149,6 +167,20 @@ def test_the_transformers_pairs_keep_its_function_and_others_do_not() -> None:
         (
             lambda: pair_of("relu").squares({**draw(), "W": torch.ones(6, 4, device="meta")}),
             "on different devices, .*'W': 'meta'",
+        ),
+        (
+            lambda: symmetry.rescale({**draw(), "W": torch.ones(2, 7, 4)}, pair_of("relu"), 2.0),
+            "as many neurons 'j'",
+        ),
+        (
+            lambda: symmetry.rescale(draw(), pair_of("relu"), torch.ones(2)),
+            r"wanted a number or \(",
+        ),
+        (
+            lambda: symmetry.sequential_pairs(
+                nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3), nn.ReLU(), nn.Linear(3, 1))
+            ),
+            "no two Linear layers",
         ),
     ],
 )
