@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grokedu.statistics import (
+    auc,
     bootstrap,
     concordance,
     kaplan_meier,
@@ -155,3 +157,51 @@ def test_concordance_knows_which_pairs_it_may_compare() -> None:
     assert math.isnan(concordance([1.0, 2.0], [np.nan, np.nan], last=5))
     # One cut off before the other got there cannot be compared with it.
     assert math.isnan(concordance([1.0, 2.0], [50.0, np.nan], last=[100, 20]))
+
+
+def test_what_is_nan_has_no_rank() -> None:
+    numbers, gap = np.array([3.0, 1.0, 4.0, 1.5, 9.0]), np.array([1.0, np.nan, 2.0, 3.0, 4.0])
+    assert np.isnan(ranks(gap)).all()
+    assert math.isnan(rank_correlation(numbers, gap))
+    assert math.isnan(auc(gap, [True, False, True, False, True]))
+    for ranked in (True, False):
+        assert math.isnan(partial_correlation(numbers, gap, numbers**2, ranked=ranked))
+        assert math.isnan(partial_correlation(numbers, numbers[::-1], gap, ranked=ranked))
+
+
+def test_a_run_that_never_came_may_be_infinitely_late() -> None:
+    found = bootstrap([100.0, 200.0, 300.0, 400.0, math.inf])
+    assert (found["value"], found["runs"]) == (300.0, 5)
+    assert found["low"] == 100.0
+    # A median of five is inf where three draws of five are: 58 in 1000, more than the 25 cut off.
+    assert found["high"] == math.inf
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs() -> None:
+    generator = np.random.default_rng(0)
+    values, kind = generator.integers(6, size=40), generator.random(40) < 0.4
+    one, other = values[kind][:, None], values[~kind]
+    wanted = ((one > other) + 0.5 * (one == other)).mean()
+    assert auc(values, kind) == pytest.approx(wanted)
+    assert math.isnan(auc(values, np.ones(40)))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bootstrap([]), "a value a run"),
+        (lambda: bootstrap([1.0, 2.0], level=95), "0 < level < 1"),
+        (lambda: bootstrap([1.0, 2.0], resamples=0), "resamples >= 1"),
+        (lambda: bootstrap([1.0, 2.0], groups=[1]), "a group each"),
+        (lambda: auc([1.0, 2.0], [True]), r"wanted \(S,\) of each"),
+        (lambda: leave_one_run_out(np.full((5, 2, 1), np.nan), np.ones((5, 2)), 1), "not finite"),
+        (lambda: leave_one_run_out(np.ones((5, 2, 1)), np.full((5, 2), -np.inf), 1), "not finite"),
+        (lambda: kaplan_meier([1.0, 2.0], last=[9.0]), "wanted runs"),
+        (lambda: kaplan_meier([1.0, np.nan], last=[9.0, np.nan]), "wanted runs"),
+        (lambda: concordance([1.0, np.nan], [1.0, 2.0], last=9), "none of them nan"),
+        (lambda: concordance([1.0], [1.0, 2.0], last=9), "wanted 2 numbers"),
+    ],
+)
+def test_bad_input_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

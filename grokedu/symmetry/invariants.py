@@ -120,7 +120,8 @@ def path_norm(weights: Sequence[Tensor], biases: Sequence[Tensor | None] | None 
     shapes = [tuple(weight.shape) for weight in weights]
     if any(first[-2] != second[-1] for first, second in pairwise(shapes)):
         raise ValueError(
-            f"the layers have shapes {shapes}; wanted (..., out, in), with one layer's out the next one's in"
+            f"the layers have shapes {shapes}; wanted (..., out, in), with one layer's out the "
+            "next one's in"
         )
     reach = torch.ones_like(weights[0][..., 0, :])
     for weight, bias in zip(weights, each, strict=True):

@@ -114,7 +114,7 @@ def test_bad_input_is_refused() -> None:
         symmetry.homogeneity_degree(nn.Linear(2, 3))
     with pytest.raises(ValueError, match="wanted at least one of A, b, W, c"):
         symmetry.product_of_norms(draw(), ["A", "V"])
-    with pytest.raises(ValueError, match=r"one layer's out the next one's in"):
+    with pytest.raises(ValueError, match="the next one's in"):
         symmetry.path_norm([torch.ones(3, 2), torch.ones(2, 4)])
     with pytest.raises(ValueError, match="scales is empty"):
         symmetry.sharpness_along_orbit(
