@@ -15,6 +15,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from grokedu.measures import vectors
+from grokedu.measures.losses import require_labels
+
 Params = Mapping[str, Tensor]
 State = dict[str, Tensor]
 
@@ -64,22 +67,21 @@ class GrokfastEMA:
             )
 
     def init(self, params: Params) -> State:
-        """Averages of zero, and a count of zero steps."""
+        """Averages of zero, and for each tensor a count of zero steps."""
         state = {f"average/{name}": torch.zeros_like(weight) for name, weight in params.items()}
-        return state | {"steps": torch.zeros((), dtype=torch.int64)}
+        return state | _no_steps(params)
 
     def step(self, params: Params, grads: Params, state: State) -> tuple[dict[str, Tensor], State]:
         """The amplified gradients and the next state."""
         _require_same_tensors(params, grads)
-        share = 1.0 if int(state["steps"]) == 0 else 1 - self.decay
-        after = {
-            f"average/{name}": state[f"average/{name}"].lerp(grad, share)
-            for name, grad in grads.items()
-        }
-        amplified = {
-            name: grad + self.amplify * after[f"average/{name}"] for name, grad in grads.items()
-        }
-        return amplified, after | {"steps": state["steps"] + 1}
+        amplified, after = {}, dict(state)
+        for name, grad in grads.items():
+            steps, average = state[f"steps/{name}"], state[f"average/{name}"]
+            share = 1.0 if int(steps) == 0 else 1 - self.decay
+            after[f"average/{name}"] = average.lerp(grad, share)
+            after[f"steps/{name}"] = steps + 1
+            amplified[name] = grad + self.amplify * after[f"average/{name}"]
+        return amplified, after
 
 
 @dataclass(frozen=True)
@@ -114,26 +116,23 @@ class GrokfastMA:
             )
 
     def init(self, params: Params) -> State:
-        """An empty window, and a count of zero steps."""
+        """Empty windows, and for each tensor a count of zero steps."""
         state = {
             f"window/{name}": weight.new_zeros(self.window, *weight.shape)
             for name, weight in params.items()
         }
-        return state | {"steps": torch.zeros((), dtype=torch.int64)}
+        return state | _no_steps(params)
 
     def step(self, params: Params, grads: Params, state: State) -> tuple[dict[str, Tensor], State]:
         """The amplified gradients and the next state. The windows are updated in place."""
         _require_same_tensors(params, grads)
-        steps = int(state["steps"])
+        amplified, after = {}, dict(state)
         for name, grad in grads.items():
-            state[f"window/{name}"][steps % self.window] = grad
-        after = state | {"steps": state["steps"] + 1}
-        if steps + 1 < self.window:
-            return dict(grads), after
-        amplified = {
-            name: grad + self.amplify * state[f"window/{name}"].mean(dim=0)
-            for name, grad in grads.items()
-        }
+            steps, window = int(state[f"steps/{name}"]), state[f"window/{name}"]
+            window[steps % self.window] = grad
+            after[f"steps/{name}"] = state[f"steps/{name}"] + 1
+            full = steps + 1 >= self.window
+            amplified[name] = grad + self.amplify * window.mean(dim=0) if full else grad
         return amplified, after
 
 
@@ -170,8 +169,7 @@ class OrthogonalGradient:
 
     def _orthogonal(self, weight: Tensor, grad: Tensor) -> Tensor:
         tiny = torch.finfo(grad.dtype).tiny  # 0 / tiny is 0
-        start = min(1 if self.run_axis else 0, weight.ndim - 1)
-        w, g = weight.detach().flatten(start), grad.flatten(start)
+        w, g = (vectors(one.detach(), run_axis=self.run_axis) for one in (weight, grad))
         along = (w * g).sum(-1, keepdim=True) / w.square().sum(-1, keepdim=True).clamp_min(tiny)
         rest = g - along * w
         size = g.norm(dim=-1, keepdim=True)
@@ -222,10 +220,14 @@ def stablemax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         The loss, of shape (...).
 
+    Raises:
+        ValueError: for no examples, or labels that do not belong to these logits.
+
     >>> loss = stablemax_cross_entropy(torch.zeros(5, 2), torch.tensor([0, 1, 0, 1, 0]))
     >>> round(loss.item(), 4)  # log 2
     0.6931
     """
+    require_labels(logits, labels)
     labels = labels.expand(logits.shape[:-1])
     chosen = log_stablemax(logits).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
     return -chosen.mean(dim=-1)
@@ -235,7 +237,8 @@ def transform_gradients(module: nn.Module, transform: GradientTransform, state: 
     """Replace the gradients of a module's parameters by the transformed ones; return the state.
 
     Args:
-        module: after ``backward``; parameters without a gradient are left out.
+        module: after ``backward``; parameters without a gradient are left out, and keep what the
+            state holds of them.
         transform, state: the state from ``transform.init(dict(module.named_parameters()))`` or the
             last call.
 
@@ -254,6 +257,11 @@ def transform_gradients(module: nn.Module, transform: GradientTransform, state: 
         for name, grad in changed.items():
             having[name].grad = grad
     return state
+
+
+def _no_steps(params: Params) -> State:
+    """A count for each tensor: not all have a gradient at every step."""
+    return {f"steps/{name}": torch.zeros((), dtype=torch.int64) for name in params}
 
 
 def _require_same_tensors(params: Params, grads: Params) -> None:

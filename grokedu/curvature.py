@@ -44,7 +44,7 @@ class Eigenvalue:
     Attributes:
         value: the Ritz value, a scalar tensor or (S,); never above the true one but by rounding.
         residual: the norm of Hv - value v for the unit vector v. The Hessian has an eigenvalue
-            within it of the value.
+            within it of the value. Both are nan for a run whose Hessian is not finite.
         products: how many products with the Hessian it took.
     """
 
@@ -64,8 +64,8 @@ class HessianProduct:
         run_axis: whether the first axis of every tensor counts runs.
 
     Raises:
-        ValueError: if there are no weights, they disagree on device, dtype or runs, or the loss has
-            another shape.
+        ValueError: if there are no weights or no runs, they disagree on device, dtype or runs, or
+            the loss has another shape or does not depend on them.
 
     >>> loss = lambda w: 1.5 * w["x"].square().sum() + w["x"][0] * w["x"][1]
     >>> product = HessianProduct(loss, {"x": torch.zeros(2)})
@@ -80,7 +80,7 @@ class HessianProduct:
         if isinstance(weights, nn.Module):
             named.update((k, v) for k, v in weights.named_parameters() if v.requires_grad)
         else:
-            named.update((k, v.detach().clone().requires_grad_()) for k, v in weights.items())
+            named.update((k, v.detach().clone()) for k, v in weights.items())
         argument = weights if isinstance(weights, nn.Module) else named
         if not named:
             raise ValueError(
@@ -101,13 +101,24 @@ class HessianProduct:
                     f"{tuple(first.shape)}; with a run axis the first must be the same"
                 )
         self.runs = first.shape[0] if run_axis else 1
-        self.size = sum(leaf.numel() for leaf in self.leaves) // self.runs
+        numbers = sum(leaf.numel() for leaf in self.leaves)
+        if not numbers or not first.is_floating_point():
+            raise ValueError(
+                f"the weights are {numbers} numbers of {first.dtype}; wanted floats, at least one"
+            )
+        self.size = numbers // self.runs
         self.like = first.detach()
+        for leaf in self.leaves:
+            leaf.requires_grad_()
         with torch.enable_grad():
             value = loss(argument)
             wanted = (self.runs,) if run_axis else ()
             if value.shape != wanted:
                 raise ValueError(f"the loss has shape {tuple(value.shape)}; wanted {wanted}")
+            if not value.requires_grad:
+                raise ValueError(
+                    "the loss does not depend on the weights; wanted a function of them"
+                )
             self.gradients = torch.autograd.grad(
                 value.sum(), self.leaves, create_graph=True, materialize_grads=True
             )
@@ -220,7 +231,8 @@ def top_eigenvalue(
         length = rest.norm(dim=1)
         value, weight = _largest_ritz(diagonal, beside[1:])
         residual = length * weight
-        if count == limit or bool((residual <= tolerance * value.abs()).all()):
+        ended = (residual <= tolerance * value.abs()) | residual.isnan()
+        if count == limit or bool(ended.all()):
             break
         # The start lies in a space that H maps to itself: go on from a new vector, uncoupled.
         closed = length <= 8 * torch.finfo(length.dtype).eps * image.norm(dim=1)
@@ -240,8 +252,10 @@ def _largest_ritz(diagonal: list[Tensor], beside: list[Tensor]) -> tuple[Tensor,
     if beside:
         off = torch.stack(beside, dim=1)
         matrix = matrix + torch.diag_embed(off, offset=1) + torch.diag_embed(off, offset=-1)
-    values, vectors = torch.linalg.eigh(matrix)
-    return values[:, -1], vectors[:, -1, -1].abs()
+    broken = ~matrix.isfinite().flatten(1).all(dim=1)  # which would end all runs' decomposition
+    values, vectors = torch.linalg.eigh(matrix.masked_fill(broken[:, None, None], 0))
+    value = values[:, -1].masked_fill(broken, torch.nan)
+    return value, vectors[:, -1, -1].abs().masked_fill(broken, torch.nan)
 
 
 def _outside(vector: Tensor, basis: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from grokedu.measures import tensor_norms
+from grokedu.measures import named, tensor_norms
 
 Params = Mapping[str, Tensor]
 Apply = Callable[[Params, Tensor], Tensor]
@@ -33,12 +33,10 @@ def init_scales(params: Params | nn.Module, *, run_axis: bool = False) -> dict[s
     >>> init_scales({"W": torch.tensor([[3.0, -3.0], [3.0, 3.0]])})
     {'W': tensor(3.)}
     """
-    named = dict(params.named_parameters()) if isinstance(params, nn.Module) else params
-    start = 1 if run_axis else 0
-    norms = tensor_norms(params, run_axis=run_axis)
+    tensors, start = named(params, run_axis=run_axis), 1 if run_axis else 0
     return {
-        name: norm / max(named[name].shape[start:].numel(), 1) ** 0.5
-        for name, norm in norms.items()
+        name: norm / max(tensors[name].shape[start:].numel(), 1) ** 0.5
+        for name, norm in tensor_norms(tensors, run_axis=run_axis).items()
     }
 
 
@@ -61,27 +59,29 @@ def rescale_tensors(params: Params, factors: Mapping[str, float]) -> dict[str, T
 
 
 def update_to_weight_ratio(
-    before: Params, after: Params, *, run_axis: bool = False
+    before: Params, after: Params | nn.Module, *, run_axis: bool = False
 ) -> dict[str, Tensor]:
     """How far each tensor moved against its size, ``||after - before|| / ||before||``.
 
     Args:
-        before, after: the same tensors at two steps.
+        before: the tensors at a step; of a module a copy, which training does not move.
+        after: the same at another, or the module itself.
         run_axis: whether the first axis of every tensor counts runs; then each has shape (S,).
 
     Raises:
-        ValueError: if the two differ in names or shapes, or a tensor before was zero.
+        ValueError: if the two differ in names, shapes or device, or a tensor before was zero.
 
     Source: the practice of watching it, near 1e-3 a step: Karpathy 2015, CS231n notes.
 
     >>> update_to_weight_ratio({"W": torch.tensor([3.0, 4.0])}, {"W": torch.tensor([3.0, 4.5])})
     {'W': tensor(0.1000)}
     """
-    if {k: v.shape for k, v in before.items()} != {k: v.shape for k, v in after.items()}:
+    moved = named(after)
+    if _shapes(before) != _shapes(moved):
         raise ValueError(
-            f"before has {_shapes(before)} and after {_shapes(after)}; wanted the same tensors"
+            f"before has {_shapes(before)} and after {_shapes(moved)}; wanted the same tensors"
         )
-    moves = tensor_norms({k: after[k] - one for k, one in before.items()}, run_axis=run_axis)
+    moves = tensor_norms({k: moved[k] - one for k, one in before.items()}, run_axis=run_axis)
     sizes = tensor_norms(before, run_axis=run_axis)
     zero = [name for name, size in sizes.items() if bool((size == 0).any())]
     if zero:
@@ -107,7 +107,8 @@ def random_feature_regression(features: Tensor, targets: Tensor, ridge: float = 
         W of shape (..., N, C).
 
     Raises:
-        ValueError: for a ridge below 0, no examples, or numbers of examples that differ.
+        ValueError: for a ridge below 0, no examples, numbers of examples that differ, or features
+            that are not finite.
 
     Source: Rahimi and Recht 2007; Hastie, Tibshirani and Friedman, section 3.4.1.
 
@@ -117,7 +118,10 @@ def random_feature_regression(features: Tensor, targets: Tensor, ridge: float = 
     """
     if not ridge >= 0:
         raise ValueError(f"ridge is {ridge}; wanted 0 or more, for example 1e-3")
-    if features.shape[:-1] != targets.shape[:-1] or not features.shape[-2]:
+    if not bool(features.isfinite().all()):
+        raise ValueError("features hold numbers that are not finite; leave out runs that diverged")
+    fits = min(features.ndim, targets.ndim) >= 2 and features.shape[:-1] == targets.shape[:-1]
+    if not fits or not features.shape[-2]:
         raise ValueError(
             f"features have shape {tuple(features.shape)} and targets {tuple(targets.shape)}; "
             "wanted (..., n, N) and (..., n, C) with at least one example"
@@ -192,7 +196,8 @@ def kernel_alignment(first: Tensor, second: Tensor, *, centred: bool = True) -> 
         (...), between 0 and 1 for kernels that are positive semi-definite.
 
     Raises:
-        ValueError: for shapes that are not square or differ, or a kernel that is zero.
+        ValueError: for shapes that are not square or differ, or a kernel that is zero, or constant
+            with ``centred``, but for rounding.
 
     Source: Cortes, Mohri and Rostamizadeh 2012, arXiv 1203.0550.
 
@@ -205,13 +210,15 @@ def kernel_alignment(first: Tensor, second: Tensor, *, centred: bool = True) -> 
             f"the kernels have shapes {tuple(first.shape)} and {tuple(second.shape)}; wanted two "
             "of (..., n, n)"
         )
+    whole = [torch.linalg.matrix_norm(one) for one in (first, second)]
     if centred:
         first, second = (
             one - one.mean(-1, keepdim=True) - one.mean(-2, keepdim=True) + one.mean((-2, -1), True)
             for one in (first, second)
         )
     sizes = [torch.linalg.matrix_norm(one) for one in (first, second)]
-    if any(bool((size == 0).any()) for size in sizes):
+    floor = 8 * torch.finfo(first.dtype).eps
+    if any(bool((a <= floor * b).any()) for a, b in zip(sizes, whole, strict=True)):
         raise ValueError("a kernel is zero (after centring, if asked for); it has no direction")
     return (first * second).sum((-2, -1)) / (sizes[0] * sizes[1])
 
@@ -264,6 +271,8 @@ def linearised(apply: Apply, start: Params) -> Apply:
         leaves = [one.clone().requires_grad_() for one in kept.values()]
         with torch.enable_grad():
             value = apply(dict(zip(kept, leaves, strict=True)), inputs)
+            if not value.requires_grad:
+                raise ValueError(f"no output depends on any of the weights {', '.join(kept)}")
             dual = torch.zeros_like(value, requires_grad=True)
             back = torch.autograd.grad(
                 value, leaves, dual, create_graph=True, materialize_grads=True
@@ -277,4 +286,5 @@ def linearised(apply: Apply, start: Params) -> Apply:
 
 
 def _shapes(params: Params) -> str:
-    return ", ".join(f"{name} {tuple(one.shape)}" for name, one in params.items())
+    each = (f"{k} {tuple(one.shape)} on {one.device}" for k, one in sorted(params.items()))
+    return ", ".join(each)

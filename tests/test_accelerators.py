@@ -122,6 +122,28 @@ def test_transforming_a_module_is_the_dictionary_form() -> None:
             torch.testing.assert_close(param.grad, expected[name])
 
 
+@pytest.mark.parametrize("filter", [GrokfastEMA(0.9, 2.0), GrokfastMA(1, 2.0)])
+def test_a_parameter_without_a_gradient_for_a_while_keeps_its_state(filter: Any) -> None:
+    net = nn.Linear(1, 1)
+    state = filter.init(dict(net.named_parameters()))
+    (5 * net.weight).sum().backward()
+    state = transform_gradients(net, filter, state)
+    assert net.bias.grad is None
+    net.zero_grad()
+    (5 * net.weight + net.bias).sum().backward()
+    transform_gradients(net, filter, state)
+    # Its first gradient starts its own average: three times itself, as that of the weight.
+    assert net.bias.grad is not None
+    assert net.weight.grad is not None
+    assert (net.bias.grad.item(), net.weight.grad.item()) == (3.0, 15.0)
+
+
+def test_one_number_a_run_is_orthogonalised_run_by_run() -> None:
+    weights, grads = {"s": torch.tensor([1.0, 2.0])}, {"s": torch.tensor([3.0, 4.0])}
+    found, _ = OrthogonalGradient(run_axis=True).step(weights, grads, {})
+    assert found["s"].tolist() == [0, 0]  # in one dimension nothing is across
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -131,6 +153,10 @@ def test_transforming_a_module_is_the_dictionary_form() -> None:
         (
             lambda: OrthogonalGradient().step({"w": torch.ones(2)}, {"w": torch.ones(3)}, {}),
             r"has shape \(3,\); wanted that of the weights, \(2,\)",
+        ),
+        (
+            lambda: stablemax_cross_entropy(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)),
+            "n at least 1",
         ),
     ],
 )

@@ -170,3 +170,31 @@ def test_bad_input_is_refused() -> None:
         top_eigenvalue(lambda w: w["x"].sum(), one, generator=stream, products=0)
     with pytest.raises(ValueError, match="2 generators for 1 runs"):
         hessian_trace(lambda w: w["x"].sum(), one, generator=[stream, stream])
+
+
+def test_a_run_that_has_diverged_does_not_end_the_others() -> None:
+    size = torch.tensor([1.0, torch.nan, 3.0])
+    streams = [torch.Generator().manual_seed(seed) for seed in range(3)]
+    found = top_eigenvalue(
+        lambda w: (w["x"].square() * torch.arange(1.0, 5)).sum(1) * size,
+        {"x": torch.ones(3, 4)}, generator=streams, run_axis=True,
+    )  # fmt: skip
+    assert found.value[[0, 2]].tolist() == pytest.approx([8, 24])
+    assert found.value[1].isnan()
+    assert found.residual[1].isnan()
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights", "message"),
+    [
+        (lambda w: w["x"].sum(), torch.ones(0), "at least one"),
+        (lambda w: w["x"].sum(), torch.ones(3, dtype=torch.int64), "wanted floats"),
+        (lambda w: torch.tensor(1.0), torch.ones(3), "does not depend"),
+    ],
+)
+def test_weights_without_curvature_are_refused(
+    loss: Callable[[dict[str, torch.Tensor]], torch.Tensor], weights: torch.Tensor, message: str
+) -> None:
+    for estimate in (hessian_trace, top_eigenvalue):
+        with pytest.raises(ValueError, match=message):
+            estimate(loss, {"x": weights}, generator=torch.Generator())

@@ -156,11 +156,29 @@ def test_bad_input_is_refused() -> None:
         features.random_feature_regression(torch.eye(2), torch.eye(3))
     with pytest.raises(ValueError, match=r"\(\.\.\., n, n\)"):
         features.kernel_alignment(torch.eye(2), torch.ones(2, 3))
-    with pytest.raises(ValueError, match="kernel is zero"):
-        features.kernel_alignment(torch.eye(2), torch.ones(2, 2))
+    for constant in (torch.ones(7, 7), torch.full((7, 7), 0.1), torch.full((7, 7), 0.1).double()):
+        with pytest.raises(ValueError, match="kernel is zero"):
+            features.kernel_alignment(torch.eye(7).to(constant), constant)
+    with pytest.raises(ValueError, match="not finite"):
+        features.random_feature_regression(torch.full((2, 2), torch.nan), torch.eye(2))
+    with pytest.raises(ValueError, match="on meta"):
+        features.update_to_weight_ratio(one, {"W": torch.ones(2, device="meta")})
+    with pytest.raises(ValueError, match="no output depends"):
+        features.linearised(lambda params, x: 2 * x, one)(one, torch.ones(1))
     for alpha in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="wanted a positive scale"):
             features.lazy_scale(MODEL.apply, alpha)
+
+
+def test_the_ratio_of_a_module_to_what_it_was() -> None:
+    net = nn.Linear(2, 3)
+    before = {name: one.detach().clone() for name, one in net.named_parameters()}
+    with torch.no_grad():
+        net.bias.mul_(1.5)
+    found = features.update_to_weight_ratio(before, net)
+    assert {name: one.item() for name, one in found.items()} == pytest.approx(
+        {"weight": 0, "bias": 0.5}
+    )
 
 
 def test_runs_side_by_side_get_what_they_get_alone() -> None:

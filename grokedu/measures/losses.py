@@ -79,7 +79,7 @@ def mean_squared_error(logits: Tensor, labels: Tensor) -> Tensor:
     >>> mean_squared_error(torch.zeros(3, 4), torch.tensor([0, 1, 2])).item()  # one wrong of four
     0.25
     """
-    _require_labels(logits, labels)
+    require_labels(logits, labels)
     one_hot = nn.functional.one_hot(labels, logits.shape[-1]).to(logits.dtype)
     return (logits - one_hot).square().mean(dim=(-2, -1))
 
@@ -97,13 +97,16 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     >>> accuracy(torch.tensor([[2.0, 1.0], [2.0, 1.0]]), torch.tensor([0, 1])).item()
     0.5
     """
-    _require_labels(logits, labels)
+    require_labels(logits, labels)
     largest, chosen = logits.max(dim=-1)  # nan where any logit is
     return ((chosen == labels) & ~largest.isnan()).to(logits.dtype).mean(dim=-1)
 
 
-def _require_labels(logits: Tensor, labels: Tensor) -> None:
-    """Without it labels (n, 1) would be compared with every example of (n,)."""
+def require_labels(logits: Tensor, labels: Tensor) -> None:
+    """Raise ValueError unless these are labels of these logits, and some.
+
+    Without it labels (n, 1) would be compared with every example of (n,).
+    """
     wanted = logits.shape[:-1]
     fits = labels.shape in (wanted, wanted[-1:]) and not torch.is_floating_point(labels)
     if not fits or not wanted or not wanted[-1] or labels.device != logits.device:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from grokedu.measures import named, vectors
+
 Array = npt.NDArray[Any]
 
 OF_MATRICES = (
@@ -44,7 +46,9 @@ def training_features(
         run_axis: whether the first axis of every tensor counts runs; then each has shape (S,).
 
     Returns:
-        Name to measure: fourteen, or eleven where there are no biases.
+        Name to measure: fourteen, or where there are no biases the eleven that are left without
+        ``mean_biases``, ``median_biases`` and ``variance_biases``. The variance of a single number
+        is 0.
 
     Raises:
         ValueError: if there is no matrix, or a matrix is zero.
@@ -55,9 +59,9 @@ def training_features(
     >>> {name: round(value.item(), 4) for name, value in found.items()}  # doctest: +ELLIPSIS
     {'l1_norm': 7.0, 'l2_norm': 5.0, 'l1_over_l2': 1.4, 'trace': 7.0, 'top_singular_value': 4.0, ...
     """
-    named = dict(params.named_parameters()) if isinstance(params, nn.Module) else params
     first = 1 if run_axis else 0
-    tensors = [tensor.detach() if run_axis else tensor.detach()[None] for tensor in named.values()]
+    every = named(params, run_axis=run_axis).values()
+    tensors = [tensor.detach() if run_axis else tensor.detach()[None] for tensor in every]
     weights = [tensor for tensor in tensors if tensor.ndim >= 3]
     biases = [tensor for tensor in tensors if tensor.ndim < 3]
     if not weights:
@@ -65,16 +69,14 @@ def training_features(
             "there is no weight matrix among the parameters; wanted tensors of at least "
             f"{2 + first} axes, for example W of shape {(4, 3) if not run_axis else (5, 4, 3)}"
         )
-    rows = torch.cat(
-        [_of_matrices(one.reshape(len(one), -1, *one.shape[-2:])) for one in weights], dim=1
-    )
+    rows = torch.cat([_of_matrices(one.unsqueeze(1).flatten(1, -3)) for one in weights], dim=1)
     found = dict(zip(OF_MATRICES, rows.mean(dim=1).unbind(dim=-1), strict=True))
     for kind, group in (("weights", weights), ("biases", biases)):
         if group:
-            flat = torch.cat([one.flatten(1) for one in group], dim=1)
+            flat = torch.cat([vectors(one, run_axis=True) for one in group], dim=1)
             found[f"mean_{kind}"] = flat.mean(dim=1)
             found[f"median_{kind}"] = flat.median(dim=1).values
-            found[f"variance_{kind}"] = flat.var(dim=1)
+            found[f"variance_{kind}"] = _variance(flat)
     return found if run_axis else {name: value[0] for name, value in found.items()}
 
 
@@ -86,7 +88,8 @@ def trajectory(checkpoints: Mapping[int, Mapping[str, Tensor]]) -> tuple[Array, 
             :attr:`grokedu.runs.Runs.checkpoints` holds them; in the order of their steps.
 
     Returns:
-        float64 of shape (T, S, K), and the names of the K measures.
+        float64 of shape (T, S, K), and the names of the K measures: fourteen, or eleven for
+        networks without biases, such as :class:`grokedu.models.TwoLayer` by default.
 
     Raises:
         ValueError: if there are no checkpoints, and as :func:`training_features` does.
@@ -142,8 +145,10 @@ def _of_matrices(matrices: Tensor) -> Tensor:
         raise ValueError("a weight matrix is zero (or not a number); its ratios are undefined")
     singular = torch.linalg.svdvals(matrices)
     trace, top = matrices.diagonal(dim1=-2, dim2=-1).sum(-1), singular[..., 0]
-    few = singular.shape[-1] < 2
-    variance = torch.zeros_like(top) if few else singular.var(dim=-1)
-    return torch.stack(
-        [l1, l2, l1 / l2, trace, top, trace / top, singular.mean(dim=-1), variance], dim=-1
-    )
+    spread = [singular.mean(dim=-1), _variance(singular)]
+    return torch.stack([l1, l2, l1 / l2, trace, top, trace / top, *spread], dim=-1)
+
+
+def _variance(values: Tensor) -> Tensor:
+    """Over the last axis; of a single number, which has none, 0."""
+    return values.var(dim=-1) if values.shape[-1] > 1 else torch.zeros_like(values[..., 0])

@@ -140,10 +140,18 @@ def leading_changes(
         start, end: the states.
         count: how many to give.
 
+    Raises:
+        ValueError: for a state that there is not, or another number of names.
+
     >>> leading_changes([[0.0, 1.0], [2.0, -4.0]], ["norm", "trace"], 0, 1, count=1)
     [('trace', -5.0)]
     """
     table = np.asarray(means, dtype=np.float64)
+    if table.ndim != 2 or len(names) != table.shape[1] or not {start, end} <= {*range(len(table))}:
+        raise ValueError(
+            f"means {table.shape} with {len(names)} names, start={start}, end={end}; wanted "
+            "(N, K), K names and two of the states 0 to N - 1"
+        )
     change = table[end] - table[start]
     order = np.argsort(-np.abs(change), kind="stable")[:count]
     return [(names[at], float(change[at])) for at in order]
@@ -166,7 +174,8 @@ def stage_boundaries(
         The steps, interpolated between the middles of neighbouring records.
 
     Raises:
-        ValueError: for lengths that differ, fewer than three records, or no smoothing.
+        ValueError: for lengths that differ, steps that do not rise, values that are not finite,
+            fewer than three records, or no smoothing.
 
     Source: Hoogland et al. 2024, arXiv 2402.02364, who take the critical points of the learning
     coefficient for the boundaries of stages.
@@ -176,10 +185,12 @@ def stage_boundaries(
     [40.0]
     """
     at, curve = np.asarray(steps, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    if at.shape != curve.shape or at.ndim != 1 or len(at) < 3 or not smoothing > 0:
+    fits = at.shape == curve.shape and at.ndim == 1 and len(at) >= 3 and smoothing > 0
+    if not fits or not (np.diff(at) > 0).all() or not np.isfinite(curve).all():
         raise ValueError(
             f"steps {at.shape}, values {curve.shape}, smoothing={smoothing}; wanted two of (T,) "
-            "with at least three records, and a positive width such as 3"
+            "with at least three records, rising steps, finite values, and a positive width such "
+            "as 3"
         )
     reach = min(int(4 * smoothing) + 1, len(at) - 1)
     before, after = 2 * curve[0] - curve[reach:0:-1], 2 * curve[-1] - curve[-2 : -reach - 2 : -1]

@@ -64,6 +64,13 @@ def test_a_module_without_biases_has_eleven() -> None:
     assert training_features(row)["variance_singular_value"] == 0
 
 
+def test_a_single_number_has_no_variance_and_counts_as_a_bias() -> None:
+    found = training_features({"W": torch.ones(3, 2), "temperature": torch.tensor(2.0)})
+    assert (found["mean_biases"], found["variance_biases"]) == (2, 0)
+    runs = {"W": torch.ones(3, 4, 2), "temperature": torch.tensor([1.0, 2.0, 3.0])}
+    assert training_features(runs, run_axis=True)["median_biases"].tolist() == [1, 2, 3]
+
+
 def test_runs_side_by_side_get_what_they_get_alone_step_by_step() -> None:
     checkpoints = {
         step: {
@@ -105,6 +112,8 @@ def test_bad_input_is_refused() -> None:
         training_features({"b": torch.ones(3)})
     with pytest.raises(ValueError, match="matrix is zero"):
         training_features({"W": torch.zeros(2, 2)})
+    with pytest.raises(ValueError, match="different devices"):
+        training_features({"W": torch.ones(2, 2), "b": torch.ones(2, device="meta")})
     with pytest.raises(ValueError, match="no checkpoints"):
         trajectory({})
     for shape in ((3, 2), (1, 2, 3)):

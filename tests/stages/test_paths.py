@@ -89,5 +89,9 @@ def test_bad_input_is_refused() -> None:
         occupancy([[2]], 2)
     with pytest.raises(ValueError, match="one a run"):
         occupancy_predicts_convergence([[0, 1]], [1.0])
-    with pytest.raises(ValueError, match="at least three records"):
-        stage_boundaries([0, 1], [0, 1])
+    for steps, values in (([0, 1], [0, 1]), ([0, 2, 1], [0, 1, 2]), ([0, 1, 2], [0, np.nan, 1])):
+        with pytest.raises(ValueError, match="at least three records, rising steps, finite"):
+            stage_boundaries(steps, values)
+    for names, end in ((["a"], 1), (["a", "b"], 2)):
+        with pytest.raises(ValueError, match="K names and two of the states"):
+            leading_changes(np.ones((2, 2)), names, 0, end)
