@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 
 from grokedu.classroom.cells import grade_id, is_left_out
 from grokedu.classroom.grading.answers import belongs, grafted
+from grokedu.classroom.grading.late import load_torch
 from grokedu.classroom.grading.naming import listed, shown
 from grokedu.classroom.grading.needed import left_out_cells
 from grokedu.classroom.grading.plan import Plan
@@ -77,6 +78,7 @@ class Grader:
         """The sandbox, made when it is first needed."""
         if self._sandbox is None:
             self._sandbox = Sandbox(self._room())
+            load_torch()  # references are run here, while the sandbox comes up
         return self._sandbox
 
     def close(self) -> None:

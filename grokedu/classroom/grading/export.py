@@ -62,6 +62,8 @@ def export(
         raise ValueError(
             "--roster goes with --for canvas or --for moodle; csv has every student of the course"
         )
+    if not to.parent.is_dir():
+        raise ValueError(f"{to} cannot be written: there is no folder {to.parent}; make it first")
     rows = scores(course, lesson)
     notes: list[str] = []
     if kind == "canvas":

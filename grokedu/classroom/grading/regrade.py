@@ -79,11 +79,8 @@ def _regrade(
     with tqdm(total=len(before), unit="student", mininterval=0.5, disable=None) as bar:
         for result in round.results(again.submissions()):
             old = before[result.student]
-            if exercises and old.submission != result.submission:
-                why = "handed in again since; grade that first"
-                if not result.submission:
-                    why = f"stays as it was: {'; '.join(result.reasons)}"
-                bar.write(printable(f"{old.student}: {why}"))
+            if kept := _why_kept(old, result, exercises):
+                bar.write(printable(f"{old.student}: {kept}"))
                 continue
             change = Change(old, _merged(round, old, result, exercises))
             if apply:
@@ -100,6 +97,15 @@ def _regrade(
         else "Nothing was changed. To enter these scores: --regrade --apply"
     )
     return 0
+
+
+def _why_kept(old: Result, new: Result, exercises: frozenset[str]) -> str:
+    """Why a student's result stays as it was; empty when the new one counts."""
+    if not new.submission:  # the machine failed, not the student
+        return f"stays as it was: {'; '.join(new.reasons)}"
+    if exercises and old.submission != new.submission:
+        return "handed in again since; grade that first"
+    return ""
 
 
 def _merged(round: Round, old: Result, new: Result, exercises: frozenset[str]) -> Result:

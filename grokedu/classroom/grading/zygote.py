@@ -81,13 +81,9 @@ def _prepare(settings: dict[str, Any]) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
-    # The first optimizer makes torch import its compiler; a backward pass loads its engine.
-    weight = torch.ones(1, requires_grad=True)
-    torch.optim.SGD([weight], lr=1.0)
-    weight.square().sum().backward()
+    from grokedu.classroom.grading import late, learner
 
-    from grokedu.classroom.grading import learner
-
+    late.load_torch()
     learner.prepare(settings["lesson"], settings["references"], settings["setup"])
 
 

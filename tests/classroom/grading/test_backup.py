@@ -146,6 +146,14 @@ def test_what_pg_dump_says_is_passed_on(
         backup._copy_postgresql(make_url("postgresql+psycopg://ada@db/grades"), tmp_path / "x")
 
 
+def test_a_pg_dump_without_end_is_no_backup(
+    tmp_path: Path, told: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(backup, "DUMP_SECONDS", 0.0)
+    with pytest.raises(RuntimeError, match="no end after 0"):
+        backup._copy_postgresql(make_url("postgresql+psycopg://ada@db/grades"), tmp_path / "x")
+
+
 def test_a_database_of_another_kind_is_named(course: Course):
     course.gradebook  # noqa: B018
     course.coursedir.db_url = "mysql://ada@db/grades"

@@ -212,6 +212,13 @@ def test_other_kinds_are_refused(course: Course):
 RISKY = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", " =1"]
 
 
+def test_what_does_not_go_together_is_said(course: Course):
+    with pytest.raises(ValueError, match="--roster goes with --for canvas"):
+        exported(course, "csv", "Student,ID\n")
+    with pytest.raises(ValueError, match=r"there is no folder .*nowhere; make it first"):
+        export(course, START, "csv", course.root / "nowhere" / "out.csv")
+
+
 @pytest.mark.parametrize("text", RISKY)
 def test_what_could_be_a_formula_is_text(tmp_path: Path, text: str):
     write_table(tmp_path / "t.csv", [["a", text]])

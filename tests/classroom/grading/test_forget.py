@@ -15,6 +15,7 @@ from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.forget import DAY, Removal, forget
 from grokedu.classroom.grading.gradebook import publish
 from grokedu.classroom.grading.scores import scores
+from grokedu.cli import main
 from tests.classroom.grading.coursefolder import (
     GROKKING,
     START,
@@ -224,11 +225,15 @@ def test_whom_must_be_said_in_one_way(course: Course, whom: dict[str, object]):
         forget(course, **whom)  # type: ignore[arg-type]
 
 
-def test_where_there_is_nobody_to_forget_nobody_has_to_look(course: Course):
+def test_where_there_is_nobody_to_forget_nobody_has_to_look(
+    course: Course, capsys: pytest.CaptureFixture[str]
+):
     (course.root / "gradebook" / "grades.csv").write_text("student_id\nzyx-17\n")
     removal = forget(course, older_than_days=30)
     assert removal.notes == []
     assert removal.lines(course.root) == ["There is nobody of whom nothing is newer."]
+    assert main(["forget", "--older-than", "30", "--root", str(course.root)]) == 0
+    assert "--yes" not in capsys.readouterr().out
 
 
 def test_what_only_a_person_can_tell_is_said(course: Course):

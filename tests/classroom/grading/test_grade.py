@@ -46,7 +46,7 @@ class MadeUp(Executor):
         made = result(submission.student, share=self.shares[submission.student])
         changes = self.changes.get(submission.student, {})
         kept = {"submission": submission.digest, "release": plan.digest, "seed": plan.seed}
-        future.set_result(replace(made, **kept, **changes))
+        future.set_result(replace(made, **(kept | changes)))
         return future
 
 
@@ -254,6 +254,16 @@ def test_one_exercise_of_what_was_handed_in_anew_is_not_graded_again(round, exec
     assert points(round)["cy"] == 0
     assert grade(round) == ALL_GRADED
     assert points(round)["cy"] == 2
+
+
+@pytest.mark.parametrize("exercises", [(), ("weight_norm",)])
+def test_regrading_that_fails_leaves_the_score_as_it_was(round, executor, capsys, exercises):
+    grade(round)
+    reason = "grading it failed twice, so a person looks at it: a worker died"
+    executor.changes["ada"] = {"status": NEEDS_REVIEW, "reasons": (reason,), "submission": ""}
+    regrade(round, frozenset(exercises), apply=True)
+    assert f"ada: stays as it was: {reason}" in capsys.readouterr().out
+    assert points(round)["ada"] == 2
 
 
 def test_a_source_is_not_taken_in_by_grading_again(round, tmp_path):

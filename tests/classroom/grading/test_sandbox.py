@@ -75,6 +75,15 @@ class TestWhyNot:
             "bubblewrap cannot start here: bwrap: No permissions to create namespace"
         )
 
+    def test_where_it_starts_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def hang(*args: object, timeout: float, **kwargs: object) -> None:
+            raise subprocess.TimeoutExpired("bwrap", timeout)
+
+        monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+        monkeypatch.setattr(confine, "why_unconfined", lambda: "")
+        monkeypatch.setattr(subprocess, "run", hang)
+        assert why_not() == "bubblewrap cannot start here: no end after 30 s"
+
 
 class TestCommand:
     def test_what_is_hidden_is_covered_where_it_would_be_seen(self) -> None:
