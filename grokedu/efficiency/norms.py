@@ -21,8 +21,11 @@ import torch
 from torch import Tensor
 
 from grokedu.measures import cross_entropy
+from grokedu.measures.losses import require_labels
+from grokedu.tasks import is_prime
 
 HALVINGS = 60  # of an interval whose upper end is near the root: to float64's last bit
+LEAST_LOSS = 1e-12  # with smaller ones rounding, 1e-16 times the logits, would show in the norm
 
 
 def logit_scale(logits: Tensor, labels: Tensor) -> Tensor:
@@ -33,9 +36,15 @@ def logit_scale(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         The scale, of shape (...).
 
+    Raises:
+        ValueError: for no examples, labels that do not belong to these logits, or a single class.
+
     >>> logit_scale(torch.tensor([[3.0, 1.0, -1.0]]), torch.tensor([0])).item()
     3.0
     """
+    require_labels(logits, labels)
+    if logits.shape[-1] < 2:
+        raise ValueError(f"logits have shape {tuple(logits.shape)}; wanted at least two classes")
     labels = labels.expand(logits.shape[:-1])
     chosen = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
     others = (logits.sum(dim=-1) - chosen) / (logits.shape[-1] - 1)
@@ -43,7 +52,7 @@ def logit_scale(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def logit_scale_per_norm(
-    logits: Tensor, labels: Tensor, norm: Tensor, *, degree: float = 1
+    logits: Tensor, labels: Tensor, norm: Tensor | float, *, degree: float = 1
 ) -> Tensor:
     """The efficiency: the logit scale over the norm to the power of the degree.
 
@@ -68,7 +77,7 @@ def logit_scale_per_norm(
 
 
 def norm_at_fixed_logit(
-    logits: Tensor, labels: Tensor, norm: Tensor, target: float, *, degree: float
+    logits: Tensor, labels: Tensor, norm: Tensor | float, target: float, *, degree: float
 ) -> Tensor:
     """The norm at which the network, all weights scaled alike, has a logit scale of the target.
 
@@ -90,7 +99,7 @@ def norm_at_fixed_logit(
 
 
 def norm_at_fixed_loss(
-    logits: Tensor, labels: Tensor, norm: Tensor, target: float, *, degree: float
+    logits: Tensor, labels: Tensor, norm: Tensor | float, target: float, *, degree: float
 ) -> Tensor:
     """The norm at which the network, all weights scaled alike, has a cross-entropy of the target.
 
@@ -99,14 +108,15 @@ def norm_at_fixed_loss(
 
     Args:
         logits, labels, norm, degree: as above.
-        target: in nats, between 0 and log(classes).
+        target: in nats, from 1e-12 to below log(classes).
 
     Returns:
         The norm of shape (...), nan where no scale reaches the target, as when too many examples
         are wrong.
 
     Raises:
-        ValueError: for a norm or degree that is not positive, or a target out of its range.
+        ValueError: for a norm or degree that is not positive, a target out of its range, or labels
+            that do not fit.
 
     >>> logits, labels = torch.tensor([[1.0, 0.0]]).double(), torch.tensor([0])
     >>> target = math.log(1 + math.exp(-8))  # reached by the logits 8 and 0
@@ -115,9 +125,12 @@ def norm_at_fixed_loss(
     """
     _check(norm, degree)
     classes = logits.shape[-1]
-    if not 0 < target < math.log(classes):
+    require_labels(logits, labels)
+    if not isinstance(norm, Tensor):
+        norm = logits.new_tensor(norm)
+    if not LEAST_LOSS <= target < math.log(classes):
         raise ValueError(
-            f"target is {target}; wanted a loss between 0 and log({classes}) = "
+            f"target is {target}; wanted a loss from {LEAST_LOSS} to below log({classes}) = "
             f"{math.log(classes):.4g}, for example 0.1"
         )
     wide = logits.double()
@@ -154,23 +167,23 @@ def norm_on_the_way(
     Between the two records the norm is interpolated linearly in the logarithm of the loss.
 
     Args:
-        loss, norm: (T, ...) recorded values, one column a run.
+        loss, norm: (T, ...) recorded values, T at least 1, one column a run.
         target: a loss, positive.
 
     Returns:
         (...,) the norm, nan where the loss never got there or began there.
 
     Raises:
-        ValueError: for shapes that differ or a target that is not positive.
+        ValueError: for shapes that differ or are empty, or a target that is not positive.
 
     >>> norm_on_the_way([[10.0], [1.0], [0.1]], [[2.0], [4.0], [6.0]], 0.1**0.5).round(6).tolist()
     [5.0]
     """
     losses, norms = np.asarray(loss, dtype=np.float64), np.asarray(norm, dtype=np.float64)
-    if losses.shape != norms.shape or not target > 0:
+    if losses.shape != norms.shape or not losses.ndim or not len(losses) or not target > 0:
         raise ValueError(
             f"loss has shape {losses.shape}, norm {norms.shape}, target is {target}; wanted two of "
-            "one shape and a positive loss"
+            "one shape, with records, and a positive loss"
         )
     below = losses <= target
     at = below.argmax(axis=0)
@@ -200,7 +213,7 @@ def trigonometric_share(logits: Tensor) -> Tensor:
             label is seen.
 
     Raises:
-        ValueError: if the pairs are not p*p in number, or no logit varies.
+        ValueError: if the pairs are not p*p in number, p is not an odd prime, or no logit varies.
 
     >>> c, row = torch.arange(5.0), torch.arange(25)
     >>> sums = (row // 5 + row % 5)[:, None]
@@ -212,6 +225,8 @@ def trigonometric_share(logits: Tensor) -> Tensor:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}; wanted (..., p*p, p), such as (961, 31)"
         )
+    if p == 2 or not is_prime(p):
+        raise ValueError(f"p is {p}; frequencies modulo p need an odd prime, for example 31")
     centred = logits - logits.mean(dim=-1, keepdim=True)
     a, b, c = (torch.arange(p, device=logits.device).reshape(s) for s in ((-1, 1, 1), (-1, 1), -1))
     where = ((a + b - c) % p).reshape(-1)
@@ -266,7 +281,7 @@ def loss_per_parameter(loss: Tensor, parameters: int | Tensor, without: float | 
     return (without - loss) / parameters
 
 
-def _check(norm: Tensor, degree: float) -> None:
+def _check(norm: Tensor | float, degree: float) -> None:
     if not degree > 0 or not bool((torch.as_tensor(norm) > 0).all()):
         raise ValueError(
             f"degree={degree}, norm={norm}; both must be positive, for example 3, 50.0"

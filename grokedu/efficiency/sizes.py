@@ -130,11 +130,12 @@ def ungrok(
         settings: further ones of :func:`grokedu.training.train`.
 
     Returns:
-        For each weight decay the runs, ``len(sizes) * R`` of them, with ``size`` and ``seed`` among
-        their labels.
+        For each weight decay the runs, ``len(sizes) * R`` of them, with ``train_size`` and ``seed``
+        among their labels.
 
     Raises:
-        ValueError: for numbers that are not positive, and as :func:`shrink` does.
+        ValueError: for numbers that are not positive, no sizes, other than R tasks or seeds, less
+            than a step, and as :func:`shrink` does.
 
     Source: Varma et al. 2023, arXiv 2309.02390, section 5.2.
     """
@@ -145,6 +146,15 @@ def ungrok(
             "numbers, for example 10, 0.01, [0.5, 1.0]"
         )
     names = [*range(len(tasks))] if seeds is None else [*seeds]
+    counts = {name: len(tensor) for name, tensor in params.items()}
+    if not len(sizes) or {*counts.values(), len(names)} != {len(tasks)}:
+        raise ValueError(
+            f"sizes={[*sizes]}, {len(tasks)} tasks, {len(names)} seeds, weights of {counts} runs; "
+            "wanted sizes, and as many of all others"
+        )
+    steps = {decay: round(decay_time / (lr * decay)) for decay in decays}
+    if min(steps.values()) < 1:
+        raise ValueError(f"decay_time={decay_time}, lr={lr}: {steps} steps; wanted at least one")
     repeated = {name: one.repeat(len(sizes), *[1] * (one.ndim - 1)) for name, one in params.items()}
     shrunk = [shrink(task, size) for size in sizes for task in tasks]
     return {
@@ -152,7 +162,7 @@ def ungrok(
             started_from(model, repeated),
             shrunk,
             seeds=names * len(sizes),
-            steps=round(decay_time / (lr * decay)),
+            steps=steps[decay],
             lr=lr,
             weight_decay=decay,
             **{"progress": False, **settings},
@@ -212,12 +222,20 @@ def critical_data_size(
         ``value``, ``low``, ``high``, ``runs`` and ``unknown``, the share of resamples without any
         crossing; these are left out of the interval, which is too narrow where they are many.
 
+    Raises:
+        ValueError: for a curve that is not (S, K), and as :func:`crossing` does.
+
     >>> curves = [[0.0, 0.2, 1.0], [0.0, 0.5, 1.0], [0.0, 0.5, 1.0]]
     >>> found = critical_data_size([10, 20, 40], curves, 0.5)
     >>> round(found["value"], 6), found["runs"], found["unknown"]
     (20.0, 3, 0.0)
     """
     gap = np.asarray(rising, dtype=np.float64) - np.asarray(level, dtype=np.float64)
+    if gap.ndim != 2 or gap.shape[1] != np.size(sizes):
+        raise ValueError(
+            f"the curves have shape {gap.shape} for {np.size(sizes)} sizes; wanted (S, K), a row "
+            "for each run"
+        )
     seen: list[float] = []
 
     def statistic(rows: Array) -> float:

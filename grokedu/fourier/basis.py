@@ -23,8 +23,8 @@ def fourier_basis(
     The angles are reduced modulo p in integers and rounded last, so no row loses accuracy.
 
     Raises:
-        ValueError: if p is not an odd prime. Only modulo a prime are all frequencies alike: each
-            tells every two residues apart.
+        ValueError: if p is not an odd prime, or the dtype does not hold fractions. Only modulo a
+            prime are all frequencies alike: each tells every two residues apart.
 
     Source: Nanda et al. 2023, arXiv 2301.05217, whose row of k = (p-1)/2 is here too.
 
@@ -33,6 +33,8 @@ def fourier_basis(
     True
     """
     require_odd_prime(p)
+    if not dtype.is_floating_point:
+        raise ValueError(f"the dtype is {dtype}; waves need a floating one, such as torch.float64")
     n, k = torch.arange(p), torch.arange(1, (p + 1) // 2)
     angles = (k[:, None] * n % p).double() * (2 * math.pi / p)
     waves = torch.stack([angles.cos(), angles.sin()], dim=1).reshape(p - 1, p)
@@ -53,7 +55,7 @@ def frequency_power(table: Tensor) -> Tensor:
         (..., (p+1)/2), entry k for frequency k.
 
     Raises:
-        ValueError: if p is not an odd prime.
+        ValueError: if p is not an odd prime, there is no column axis, or the entries are integers.
 
     Source: Nanda et al. 2023, arXiv 2301.05217.
 
@@ -62,6 +64,8 @@ def frequency_power(table: Tensor) -> Tensor:
     >>> [round(value, 6) for value in frequency_power(wave).tolist()]  # |cos|^2 = p/2, at k = 2
     [0.0, 0.0, 2.5]
     """
+    if table.ndim < 2:
+        raise ValueError(f"the table has shape {tuple(table.shape)}; wanted (..., p, n)")
     basis = fourier_basis(table.shape[-2], table.dtype, table.device)
     return fold(torch.einsum("kp,...pn->...kn", basis, table).square().sum(dim=-1))
 
@@ -129,7 +133,8 @@ def explained_by_sum(logits: Tensor) -> Tensor:
     a and b in any other way.
 
     Raises:
-        ValueError: also if logits do not depend on the input, where there is no such share.
+        ValueError: also if logits do not depend on the input but for rounding, where there is no
+            such share.
 
     >>> from grokedu.fourier import clock_logits
     >>> [round(value, 6) for value in explained_by_sum(clock_logits(5, [1, 2])).tolist()]
@@ -138,7 +143,7 @@ def explained_by_sum(logits: Tensor) -> Tensor:
     power = sum_power(logits)
     power[..., 0] = 0
     total = (logits - logits.mean(dim=-2, keepdim=True)).square().sum(dim=(-2, -1))
-    if not (total > 0).all():
+    if (total <= rounding(logits, dim=(-2, -1))).any():
         raise ValueError("logits are the same for every input; no share of no variance is defined")
     return power / total.unsqueeze(-1)
 
@@ -207,6 +212,15 @@ def sums(p: int, device: torch.device | str = "cpu") -> Tensor:
     """
     residues = torch.arange(p, device=device)
     return ((residues[:, None] + residues) % p).flatten()
+
+
+def rounding(grid: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """What rounding may leave of a variance of 0 over p*p pairs, summed over the axes ``dim``.
+
+    The mean of p*p equal numbers is that number but for rounding.
+    """
+    size = 4 * torch.finfo(grid.dtype).eps * grid.shape[-2] ** 0.5
+    return size**2 * grid.square().sum(dim=dim)
 
 
 def modulus_of(grid: Tensor) -> int:

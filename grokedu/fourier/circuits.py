@@ -17,6 +17,7 @@ from grokedu.fourier.basis import (
     fourier_basis,
     frequency_power,
     modulus_of,
+    rounding,
     sum_power,
     sums,
 )
@@ -56,8 +57,7 @@ def neuron_power(activations: Tensor) -> Tensor:
     each[..., 0] = 0
     spread = activations - activations.mean(dim=-2, keepdim=True)
     total = spread.square().sum(dim=-2).unsqueeze(-1)
-    # The mean of p*p equal numbers is that number but for rounding: no variance, but for rounding.
-    floor = (4 * torch.finfo(total.dtype).eps * p) ** 2 * activations.square().sum(dim=-2)
+    floor = rounding(activations, dim=-2)
     return torch.where(total > floor.unsqueeze(-1), each / total, torch.nan).mT
 
 

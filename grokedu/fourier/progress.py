@@ -39,7 +39,8 @@ def sum_component(logits: Tensor, keys: Tensor, rows: Tensor | None = None) -> T
         (..., m, n), with m = p*p by default.
 
     Raises:
-        ValueError: for rows that are not all pairs modulo an odd prime, or keys of another shape.
+        ValueError: for rows that are not all pairs modulo an odd prime, or keys of another shape
+            or for other runs.
 
     >>> from grokedu.fourier import clock_logits, frequency_mask
     >>> one, both = clock_logits(5, [1]), clock_logits(5, [1, 2])
@@ -47,10 +48,12 @@ def sum_component(logits: Tensor, keys: Tensor, rows: Tensor | None = None) -> T
     True
     """
     p = modulus_of(logits)
-    if keys.dtype != torch.bool or keys.shape[-1:] != ((p + 1) // 2,) or keys[..., 0].any():
+    runs, count = logits.shape[:-2], (p + 1) // 2
+    fits = keys.dtype == torch.bool and keys.shape == (*runs, count)[-keys.ndim :]
+    if not fits or keys[..., 0].any():
         raise ValueError(
             f"keys has dtype {keys.dtype} and shape {tuple(keys.shape)}; wanted bool, (..., "
-            f"{(p + 1) // 2}) for p = {p}, without entry 0, as key_frequencies gives it"
+            f"{count}) for p = {p} and runs {tuple(runs)}, without entry 0: see key_frequencies"
         )
     basis = fourier_basis(p, logits.dtype, logits.device)
     pairs_of_rows = keys[..., 1:].repeat_interleave(2, dim=-1)
@@ -89,7 +92,7 @@ def restricted_loss(
         (...).
 
     Raises:
-        ValueError: as :func:`sum_component`.
+        ValueError: as :func:`sum_component`, and for labels that are not one a pair.
 
     Source: Nanda et al. 2023, arXiv 2301.05217.
 
@@ -102,6 +105,7 @@ def restricted_loss(
     >>> round(restricted_loss(logits, labels, frequency_mask(5, [1])).item(), 6)  # log 5
     1.609438
     """
+    _require_label_of_each(logits, labels)
     wanted = labels if rows is None else labels[rows]
     return cross_entropy(restricted_logits(logits.double(), keys, rows), wanted)
 
@@ -127,7 +131,8 @@ def excluded_loss(logits: Tensor, labels: Tensor, train: Tensor, keys: Tensor) -
         (...).
 
     Raises:
-        ValueError: as :func:`sum_component`, and if train is empty.
+        ValueError: as :func:`sum_component`, for labels that are not one a pair, and if train is
+            empty.
 
     Source: Nanda et al. 2023, arXiv 2301.05217.
 
@@ -140,4 +145,13 @@ def excluded_loss(logits: Tensor, labels: Tensor, train: Tensor, keys: Tensor) -
     """
     if not len(train):
         raise ValueError("train is empty; wanted the rows that were trained on, such as task.train")
+    _require_label_of_each(logits, labels)
     return cross_entropy(excluded_logits(logits.double(), keys)[..., train, :], labels[train])
+
+
+def _require_label_of_each(logits: Tensor, labels: Tensor) -> None:
+    if labels.shape != logits.shape[-2:-1] or labels.device != logits.device:
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)} on {labels.device} for logits of shape "
+            f"{tuple(logits.shape)} on {logits.device}; wanted one for each pair, on one device"
+        )

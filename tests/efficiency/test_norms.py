@@ -79,6 +79,14 @@ def test_the_first_scale_that_reaches_the_loss_is_found(
             assert losses[:, run].min() - target < 1e-3
 
 
+def test_a_tiny_loss_is_reached_where_theory_says() -> None:
+    logits, labels = torch.tensor([[1.0, 0.0]]).double(), torch.tensor([0])
+    for target in (1e-3, 1e-9, 1e-12):
+        found = norm_at_fixed_loss(logits, labels, 1.0, target, degree=1)
+        # A loss of log(1 + exp(-s)) at the scale s; float64 knows it to 1e-15, so s to 1e-15/loss.
+        assert found.item() == pytest.approx(-math.log(math.expm1(target)), abs=4e-15 / target)
+
+
 def test_a_loss_that_no_scale_reaches_is_nan() -> None:
     logits, labels = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]), torch.tensor([0])
     found = norm_at_fixed_loss(logits, labels, torch.ones(2), 0.1, degree=1)
@@ -127,8 +135,8 @@ def test_the_participation_ratio_counts_equal_parts(count: int, size: float) -> 
 def test_bad_input_is_refused() -> None:
     logits, labels = fitted(1)
     one = torch.ones(1)
-    for target in (0.0, 2.0):
-        with pytest.raises(ValueError, match="between 0 and log"):
+    for target in (0.0, 1e-13, 2.0):
+        with pytest.raises(ValueError, match="from 1e-12 to below log"):
             norm_at_fixed_loss(logits, labels, one, target, degree=1)
     with pytest.raises(ValueError, match="both must be positive"):
         logit_scale_per_norm(logits, labels, torch.zeros(1))
@@ -136,12 +144,23 @@ def test_bad_input_is_refused() -> None:
         norm_at_fixed_logit(logits, labels, one, 1.0, degree=0)
     with pytest.raises(ValueError, match="positive logit"):
         norm_at_fixed_logit(logits, labels, one, 0.0, degree=1)
-    with pytest.raises(ValueError, match="of one shape"):
-        norm_on_the_way([1.0], [1.0, 2.0], 0.5)
+    for wrong_labels in (labels[:, :5], labels.double()):
+        with pytest.raises(ValueError, match="wanted int64 labels"):
+            logit_scale(logits, wrong_labels)
+    with pytest.raises(ValueError, match="n at least 1"):
+        norm_at_fixed_loss(torch.zeros(0, 3), labels[0, :0], one, 0.1, degree=1)
+    with pytest.raises(ValueError, match="at least two classes"):
+        logit_scale(torch.zeros(4, 1), torch.zeros(4, dtype=torch.int64))
+    for loss, norm in (([1.0], [1.0, 2.0]), ([], [])):
+        with pytest.raises(ValueError, match="of one shape, with records"):
+            norm_on_the_way(loss, norm, 0.5)
+    for p in (2, 4, 9):
+        with pytest.raises(ValueError, match="need an odd prime"):
+            trigonometric_share(torch.randn(p * p, p))
     with pytest.raises(ValueError, match=r"\(\.\.\., p\*p, p\)"):
         trigonometric_share(torch.zeros(5, 5))
     with pytest.raises(ValueError, match="do not vary"):
-        trigonometric_share(torch.ones(4, 2))
+        trigonometric_share(torch.ones(9, 3))
     for wrong in (torch.zeros(3), torch.tensor([1.0, -1.0])):
         with pytest.raises(ValueError, match="square amplitudes"):
             participation_ratio(wrong)

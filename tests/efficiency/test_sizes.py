@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from grokedu.efficiency import (
 )
 from grokedu.models import TwoLayer
 from grokedu.runs import Runs
-from grokedu.tasks import make_task
+from grokedu.tasks import make_task, random_stream
 from grokedu.training import train
 
 MODEL = TwoLayer(7, 16)
@@ -148,3 +149,26 @@ def test_the_map_holds_every_model_and_data_size() -> None:
     for runs in found.values():
         assert runs.labels["train_size"].tolist() == [10, 10, 20, 20, 40, 40]
         assert runs.labels["seed"].tolist() == [0, 1] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sizes": []}, "wanted sizes"),
+        ({"seeds": [0, 1]}, "as many of all others"),
+        ({"decay_time": 1e-6}, "wanted at least one"),
+        ({"weight_decay": 0.0}, "wanted positive numbers"),
+    ],
+)
+def test_ungrokking_what_does_not_fit_is_refused(change: dict[str, Any], message: str) -> None:
+    model = TwoLayer(7, 4)
+    params = model.init([random_stream(0, "init")])
+    task = make_task("modular_addition", 7, 0.9, 0)
+    settings = {"sizes": [10], "weight_decay": 1.0, "decay_time": 0.1} | change
+    with pytest.raises(ValueError, match=message):
+        ungrok(model, params, [task], **settings)
+
+
+def test_one_curve_is_not_a_curve_a_run() -> None:
+    with pytest.raises(ValueError, match="a row for each run"):
+        critical_data_size([1, 2, 3], [0.0, 0.5, 1.0], 0.5)

@@ -49,6 +49,10 @@ def test_rows_that_are_no_pairs_are_refused() -> None:
         modulus_of(torch.zeros(30, 5))
     with pytest.raises(ValueError, match="wanted"):
         modulus_of(torch.zeros(9))  # one axis
+    with pytest.raises(ValueError, match=r"wanted \(\.\.\., p, n\)"):
+        frequency_power(torch.zeros(7))
+    with pytest.raises(ValueError, match="need a floating one"):
+        frequency_power(torch.zeros(7, 2, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("k", [1, 7, 15])
@@ -96,8 +100,13 @@ def test_what_is_explained_by_sums_of_a_mixture_is_known() -> None:
     signal = 5 + total.cos() + 2 * (3 * total).cos() + (angle[:, 0] - angle[:, 1]).cos()
     wanted = torch.tensor([0, 0.5, 0, 2, 0, 0], dtype=torch.float64) / 3
     torch.testing.assert_close(explained_by_sum(signal[:, None]), wanted)
-    with pytest.raises(ValueError, match="same for every input"):
-        explained_by_sum(torch.ones(25, 3))
+    for constant in (torch.ones(25, 3), torch.full((961, 31), 0.1), torch.zeros(25, 3)):
+        with pytest.raises(ValueError, match="same for every input"):
+            explained_by_sum(constant)
+    # A run that has diverged leaves the others as they are.
+    both = torch.stack([signal[:, None], torch.full((p * p, 1), torch.nan)])
+    torch.testing.assert_close(explained_by_sum(both)[0], wanted)
+    assert explained_by_sum(both)[1, 1:].isnan().all()
 
 
 def test_key_frequencies_are_the_fewest_and_the_last_one_counts() -> None:

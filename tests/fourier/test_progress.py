@@ -125,8 +125,13 @@ def test_a_memoriser_fools_the_published_restricted_loss_but_not_the_one_of_test
 
 
 def test_bad_keys_and_an_empty_train_part_are_refused() -> None:
-    for keys in (KEYS[:-1], KEYS.double(), torch.ones(4, dtype=torch.bool)):
+    for keys in (KEYS[:-1], KEYS.double(), torch.ones(4, dtype=torch.bool), KEYS[None]):
         with pytest.raises(ValueError, match=r"wanted bool, \(..., 4\) for p = 7"):
             restricted_loss(logits(), LABELS, keys)
     with pytest.raises(ValueError, match="train is empty"):
         excluded_loss(logits(), LABELS, torch.zeros(0, dtype=torch.int64), KEYS)
+    for labels in (LABELS[:1], LABELS[:, None]):
+        with pytest.raises(ValueError, match="one for each pair"):
+            restricted_loss(logits(), labels, KEYS)
+        with pytest.raises(ValueError, match="one for each pair"):
+            excluded_loss(logits(), labels, torch.tensor([0, 1]), KEYS)
