@@ -13,6 +13,7 @@ from typing import Any
 
 from grokedu.models.transformer import Transformer
 from grokedu.models.two_layer import TwoLayer
+from grokedu.optimizers import AdamW, WarmUp
 from grokedu.runs import Runs
 from grokedu.tasks import Task, make_task
 from grokedu.training import train
@@ -89,6 +90,7 @@ class TransformerRecipe:
         fraction: the share of all pairs to train on.
         lr, weight_decay, steps: the training's; ``steps`` leaves room after the grok.
         summary: what to expect.
+        warm_up: over how many steps the learning rate rises from 0.
 
     >>> recipe = get("p53-transformer")
     >>> (recipe.model.p, recipe.model.d_model, recipe.fraction, recipe.lr)
@@ -101,6 +103,7 @@ class TransformerRecipe:
     weight_decay: float
     steps: int
     summary: str
+    warm_up: int = 0
 
     def __call__(self, seeds: int | Sequence[int] = 5, **overrides: Any) -> Runs:
         """Train over these seeds.
@@ -108,7 +111,7 @@ class TransformerRecipe:
         Args:
             seeds: how many, or which.
             overrides: attributes of the recipe to change, and any argument of
-                :func:`grokedu.training.train`.
+                :func:`grokedu.training.train`; an ``optimizer`` of one's own has no warm-up.
         """
         own = {f.name for f in fields(self)}
         changed = replace(self, **{k: v for k, v in overrides.items() if k in own})
@@ -119,6 +122,9 @@ class TransformerRecipe:
             "weight_decay": changed.weight_decay,
             "labels": {"fraction": [changed.fraction] * count},
         }
+        if changed.warm_up:
+            betas = overrides.get("betas", (0.9, 0.98))
+            settings["optimizer"] = partial(WarmUp, partial(AdamW, betas=betas), changed.warm_up)
         settings |= {k: v for k, v in overrides.items() if k not in own}
         return train(changed.model, changed.task, seeds=seeds, **settings)
 
@@ -137,8 +143,7 @@ TRANSFORMERS: dict[str, TransformerRecipe] = {
         "the published network at three times its learning rate",
     ),
     "p113-nanda": TransformerRecipe(
-        Transformer(113, equals_logit=True), 0.3, 0.001, 1.0, 14000,
-        "the published setting, but without its ten steps of warm-up",
+        Transformer(113, equals_logit=True), 0.3, 0.001, 1.0, 14000, "the published setting", 10,
     ),
 }  # fmt: skip
 

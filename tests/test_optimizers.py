@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
-from grokedu.optimizers import SGD, Adam, AdamW, EachRun, pack
+from grokedu.optimizers import SGD, Adam, AdamW, EachRun, WarmUp, pack
 
+RATES = torch.tensor([0.01, 0.1], dtype=torch.float64)
 CASES: list[tuple[Any, Any, dict[str, Any]]] = [
     (AdamW, torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.3, "betas": (0.9, 0.98)}),
     (Adam, torch.optim.Adam, {"lr": 0.02, "weight_decay": 0.1, "betas": (0.8, 0.99)}),
@@ -109,3 +111,32 @@ def test_each_run_has_a_torch_optimizer_of_its_own() -> None:
             torch.testing.assert_close(params[name][run], one[name].detach(), rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="3 values for 2 runs"):
         EachRun(torch.optim.SGD, lr=torch.ones(3)).step(params, params, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "theirs"),
+    [
+        (partial(AdamW, betas=(0.9, 0.98)), partial(torch.optim.AdamW, betas=(0.9, 0.98))),
+        (partial(SGD, momentum=0.9), partial(torch.optim.SGD, momentum=0.9)),
+    ],
+)
+def test_a_warm_up_is_torchs_schedule(kind: Any, theirs: Any) -> None:
+    ours, params = WarmUp(kind, steps=4, lr=RATES, weight_decay=0.5), start(2)
+    alone = [v.clone().requires_grad_() for v in params.values()]
+    state = ours.init(params)
+    assert ours.elementwise
+    for run, rate in enumerate((0.01, 0.1)):
+        leaves = [one[run].detach().clone().requires_grad_() for one in alone]
+        optimizer = theirs(leaves, lr=rate, weight_decay=0.5)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step / 4, 1))
+        kept, before = {k: v.clone() for k, v in params.items()}, dict(state)
+        for step in range(9):
+            for leaf, grad in zip(leaves, gradient(kept, step).values(), strict=True):
+                leaf.grad = grad[run]
+            kept, before = ours.step(kept, gradient(kept, step), copy.deepcopy(before))
+            optimizer.step()
+            schedule.step()
+        for leaf, one in zip(leaves, kept.values(), strict=True):
+            torch.testing.assert_close(one[run], leaf.detach(), rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="wanted at least 1"):
+        WarmUp(steps=0)
