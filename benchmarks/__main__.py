@@ -10,6 +10,10 @@ from importlib import import_module
 NAMES = {
     "ensembles": "many small networks at once, beside plain PyTorch and vmap",
     "notebooks": "what each lesson takes: seconds, memory, seconds to grade",
+    "grokking": "five seeds of the recipe p31-grok: seconds until all have generalised",
+    "roofline": "the share of the machine's matrix rate that a training step reaches",
+    "mnist": "the landscape over 13 scales at two data sizes, and one delayed run",
+    "neighbours": "one thread or two, alone and beside busy processes",
     "grading": "a class of 30: grokedu grade beside stock nbgrader autograde",
     "transformer": "a step of the one-layer transformer: plain beside by tables",
     "transformer_grok": "seconds until the transformer at p = 113 generalises",
