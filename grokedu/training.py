@@ -111,8 +111,9 @@ def train(
         alpha: every initial weight is multiplied by it, one number or one for each run.
         betas: AdamW's.
         optimizer: another optimizer: called with the tensors ``lr`` and ``weight_decay``, (S,), it
-            returns one of :mod:`grokedu.optimizers`. ``functools.partial(SGD, momentum=0.9)``, or
-            for one of torch's ``functools.partial(EachRun, torch.optim.RMSprop)``.
+            returns one of :mod:`grokedu.optimizers`. ``functools.partial(SGD, momentum=0.9)``,
+            ``functools.partial(WarmUp, AdamW, 10)``, or for one of torch's
+            ``functools.partial(EachRun, torch.optim.RMSprop)``.
         constraint: applied to the weights after each step, see :class:`grokedu.loop.Constraint`.
         loss: "cross_entropy" or "mse"; "mse" for a task of real targets.
         batch_size: train examples a step, drawn anew without replacement; None for all of them.
@@ -155,6 +156,9 @@ def train(
         named["alpha"] = _one_number_a_run("alpha", alpha, numbers)
         if not (named["alpha"] > 0).all():
             raise ValueError(f"alpha is {alpha}; it must be positive, for example 8.0")
+    for name in ("lr", "weight_decay"):
+        if not ((named[name] >= 0) & np.isfinite(named[name])).all():
+            raise ValueError(f"{name} is {named[name].tolist()}; wanted 0 or more, such as 0.01")
     named |= {k: _one_number_a_run(k, v, numbers) for k, v in (labels or {}).items()}
     at = sorted({*(log_spaced(steps) if record is None else record)} & {*range(steps + 1)})
     if not at or not all(0 <= step <= steps for step in checkpoints):
@@ -178,6 +182,12 @@ def train(
         "constraint": called(constraint),
         "measures": sorted(measures or ()),
     }
+    made: object = optimizer
+    if isinstance(made, type) and issubclass(made, torch.optim.Optimizer):
+        raise ValueError(
+            f"optimizer is torch's {made.__name__}, which knows no runs; wanted one of "
+            f"grokedu.optimizers, or functools.partial(EachRun, torch.optim.{made.__name__})"
+        )
     rate, decay = (torch.from_numpy(named[name]).to(device) for name in ("lr", "weight_decay"))
     loop = Loop(
         model,
@@ -275,6 +285,12 @@ def _one_task_a_run(
     chosen = [tasks(seed) for seed in seeds] if callable(tasks) else [*tasks]
     if len(chosen) != len(seeds):
         raise ValueError(f"got {len(chosen)} tasks for {len(seeds)} seeds; wanted one for each")
+    for task in chosen:
+        if not len(task.train) or not len(task.test):
+            raise ValueError(
+                f"{task.name} has {len(task.train)} examples to train on and {len(task.test)} to "
+                "test on; wanted at least one of each"
+            )
     if (
         len({task.inputs.shape for task in chosen}) > 1
         or len({task.classes for task in chosen}) > 1

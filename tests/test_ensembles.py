@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -299,6 +301,7 @@ def test_a_dask_cluster(settings: dict[str, Any], whole: Runs) -> None:
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from functools import partial
 import torch
 from grokedu.ensembles import parts, train_ensemble
@@ -429,6 +432,10 @@ def test_xarray_has_a_dimension_for_each_axis(whole: Runs) -> None:
 def bad() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"noise": 0.1}, "neither the training nor the task takes noise"
     yield {"lr": [0.1, 0.1]}, "each once"
+    yield {"lr": -0.1}, "wanted 0 or more"
+    yield {"lr": [0.1, math.nan]}, "wanted 0 or more"
+    yield {"weight_decay": math.inf}, "wanted 0 or more"
+    yield {"optimizer": torch.optim.Adam}, "functools.partial\\(EachRun, torch.optim.Adam\\)"
     yield {"seed": []}, "at least one"
     yield {"alpha": [1.0, 0.0]}, "must be positive"
     yield {"loss": "hinge"}, "wanted one of"
@@ -447,6 +454,21 @@ def test_tasks_that_do_not_fit_are_refused() -> None:
         train_ensemble(MODEL, TASK(fraction=0.5, seed=0), fraction=0.5, steps=3, **EXACT)
     with pytest.raises(ValueError, match="mse, as the targets are real numbers"):
         train_ensemble(MLP((5, 5)), teacher_task(0), steps=3, **EXACT)
+
+
+def test_an_axis_may_be_a_generator() -> None:
+    runs = train_ensemble(
+        MODEL, TASK, fraction=0.5, seed=(2 * i for i in range(3)), steps=3, **EXACT
+    )
+    assert runs.labels["seed"].tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_an_empty_split_is_refused(part: str) -> None:
+    task = TASK(fraction=0.5, seed=0)
+    empty = replace(task, **{part: getattr(task, part)[:0]})
+    with pytest.raises(ValueError, match="wanted at least one of each"):
+        train_ensemble(MODEL, empty, steps=3, **EXACT)
 
 
 @pytest.mark.gpu

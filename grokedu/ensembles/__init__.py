@@ -11,7 +11,7 @@ as such, and :meth:`~grokedu.runs.Runs.to_xarray` gives it a dimension for each 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from itertools import product
@@ -104,6 +104,7 @@ def train_ensemble(
     settings: dict[str, Any] = {**of_the_task, "loss": loss, "optimizer": optimizer}
     settings |= {"constraint": constraint, "batch_size": batch_size, "train_size": train_size}
     settings |= {"alpha": alpha, "lr": lr, "weight_decay": weight_decay, "seed": seed}
+    settings = {k: [*v] if isinstance(v, Iterator) else v for k, v in settings.items()}
     choices = {name: choices_of(name, value) for name, value in settings.items()}
     axes = [name for name, value in settings.items() if is_axis(name, value)]
     points = [dict(zip(choices, each, strict=True)) for each in product(*choices.values())]

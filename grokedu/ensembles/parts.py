@@ -3,7 +3,8 @@
 On a CPU Python threads take the parts, each with one thread of torch's own. Measured on two cores
 beside eight busy processes, for ensembles of 19, 91 and 252 million multiplications a step: two
 Python threads took 1.2, 0.9 and 1.0 times as long as one thread, two threads of torch's 13 times
-(OpenMP's wait by spinning). How a batch is cut depends on its size alone, so that the numbers do
+(OpenMP's wait by spinning; told to sleep, by ``OMP_WAIT_POLICY=PASSIVE`` before torch is imported,
+they took no longer than one). ``python -m benchmarks neighbours`` measures it. How a batch is cut depends on its size alone, so that the numbers do
 not depend on the machine.
 """
 

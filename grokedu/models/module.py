@@ -58,7 +58,8 @@ class FromModule:
 
     Raises:
         ValueError: when the module has floating-point buffers, whose training no gradient does
-            (batch normalisation), or no parameters.
+            (batch normalisation), frozen parameters, which would be trained, dropout, whose draws
+            would not be the run's own, or no parameters.
 
     >>> model = FromModule(lambda: nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 3)))
     >>> params = model.init([torch.Generator().manual_seed(seed) for seed in range(5)])
@@ -76,6 +77,18 @@ class FromModule:
             raise ValueError(
                 f"{type(template).__name__} has floating-point buffers, which a gradient step does "
                 "not train; use LayerNorm instead of BatchNorm, for example"
+            )
+        frozen = [name for name, one in template.named_parameters() if not one.requires_grad]
+        if frozen:
+            raise ValueError(
+                f"{type(template).__name__} has parameters that require no gradient, "
+                f"{', '.join(frozen)}, and here all are trained; keep constants as plain attributes"
+            )
+        drops = [m for m in template.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
+        if any(one.training and one.p > 0 for one in drops):
+            raise ValueError(
+                f"{type(template).__name__} has dropout, which draws from a stream that runs would "
+                "share; build it with p=0, or hand over module.eval()"
             )
         if not [*template.parameters()]:
             raise ValueError(f"{type(template).__name__} has no parameters to train")
@@ -119,7 +132,8 @@ class FromModule:
         return module
 
     def _one(self, params: dict[str, Tensor], inputs: Tensor) -> Any:
-        return torch.func.functional_call(self._template, params, (inputs,))
+        buffers = {name: one.to(inputs.device) for name, one in self._template.named_buffers()}
+        return torch.func.functional_call(self._template, {**buffers, **params}, (inputs,))
 
     @staticmethod
     def _cast(inputs: Tensor, params: Mapping[str, Tensor]) -> Tensor:

@@ -80,9 +80,9 @@ class TwoLayer:
     tied: bool = False
 
     def __post_init__(self) -> None:
-        if self.p < 2 or self.width < 1:
+        if self.p < 2 or self.p % 1 or self.width < 1:
             raise ValueError(
-                f"p={self.p}, width={self.width}; wanted p >= 2 and width >= 1, for example 31, 128"
+                f"p={self.p}, width={self.width}; wanted whole p >= 2 and width >= 1, as 31, 128"
             )
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation is {self.activation!r}; wanted one of {[*ACTIVATIONS]}")

@@ -141,8 +141,12 @@ def standardise_per_run(table: npt.ArrayLike) -> Array:
 def _of_matrices(matrices: Tensor) -> Tensor:
     """(S, M, 8) from (S, M, rows, columns)."""
     l1, l2 = matrices.abs().sum((-2, -1)), matrices.square().sum((-2, -1)).sqrt()
-    if not bool((l2 > 0).all()):
-        raise ValueError("a weight matrix is zero (or not a number); its ratios are undefined")
+    sound = (l2 > 0).all(dim=1)
+    if not bool(sound.all()):
+        raise ValueError(
+            f"a weight matrix of runs {(~sound).nonzero().flatten().tolist()} is zero or not a "
+            "number, where its ratios are undefined; leave these runs out"
+        )
     singular = torch.linalg.svdvals(matrices)
     trace, top = matrices.diagonal(dim1=-2, dim2=-1).sum(-1), singular[..., 0]
     spread = [singular.mean(dim=-1), _variance(singular)]

@@ -33,3 +33,25 @@ def test_what_no_gradient_trains_is_refused() -> None:
         FromModule(lambda: nn.BatchNorm1d(3))
     with pytest.raises(ValueError, match="ReLU has no parameters"):
         FromModule(nn.ReLU)
+    with pytest.raises(ValueError, match="dropout, which draws from a stream"):
+        FromModule(lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)))
+    with pytest.raises(ValueError, match="require no gradient, weight, bias"):
+        FromModule(lambda: nn.Linear(2, 2).requires_grad_(False))
+    assert FromModule(lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)).eval())
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_an_integer_buffer_goes_where_the_inputs_are(device: str) -> None:
+    class Chosen(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(3, 4)
+            self.register_buffer("which", torch.tensor([2, 0]))
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return super().forward(inputs)[..., self.which]
+
+    model = FromModule(Chosen)
+    params = model.init([random_stream(seed, "init") for seed in range(2)], device=device)
+    inputs = torch.ones(5, 3, device=device)
+    whole = inputs @ params["weight"].mT + params["bias"].unsqueeze(1)
+    torch.testing.assert_close(model.apply(params, inputs), whole[..., [2, 0]])

@@ -110,8 +110,10 @@ def test_what_does_not_change_is_zero() -> None:
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="no weight matrix"):
         training_features({"b": torch.ones(3)})
-    with pytest.raises(ValueError, match="matrix is zero"):
-        training_features({"W": torch.zeros(2, 2)})
+    broken = torch.ones(3, 2, 2)
+    broken[1], broken[2, 0, 0] = 0, torch.nan
+    with pytest.raises(ValueError, match=r"of runs \[1, 2\] is zero or not a number"):
+        training_features({"W": broken}, run_axis=True)
     with pytest.raises(ValueError, match="different devices"):
         training_features({"W": torch.ones(2, 2), "b": torch.ones(2, device="meta")})
     with pytest.raises(ValueError, match="no checkpoints"):
