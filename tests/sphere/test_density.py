@@ -76,6 +76,23 @@ def test_the_walk_stays_fitting_on_its_sphere_and_finds_the_same_density() -> No
     assert found.share == pytest.approx(EXACT, abs=6 * math.sqrt(EXACT * (1 - EXACT) / walkers))
 
 
+def test_a_free_walk_forgets_its_start_as_fast_as_the_docstring_says() -> None:
+    walkers, steps, angle = 4000, 5, 0.3
+    start = torch.tensor([[2.0, 0.0, 0.0]]).expand(walkers, 3).double()
+
+    def always(params: dict[str, torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([1.0, 0.0]).expand(len(params["w"]), len(inputs), 2)
+
+    _, points, accepted = sphere.walk_among_fitting(
+        always, {"w": start}, data(), steps=steps, angle=angle,
+        generator=torch.Generator().manual_seed(2),
+    )  # fmt: skip
+    cosine = (points["w"] * start).sum(1) / 4
+    assert accepted == 1
+    error = cosine.std().item() / math.sqrt(walkers)
+    assert cosine.mean().item() == pytest.approx(math.cos(angle) ** steps, abs=6 * error)
+
+
 def test_where_nothing_fits_there_is_no_share() -> None:
     x = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     split = Split(x, torch.tensor([0, 1]), x, torch.tensor([0, 1]))  # contradictory
