@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,55 +30,59 @@ from grokedu.training import log_spaced
 MODEL = MLP((784, 200, 200, 10))
 ALPHAS, SIZES = np.logspace(-1, 1, 13).tolist(), (200, 2000)
 LANDSCAPE_STEPS, DELAYED_STEPS = 681, 5000
-AIMS = {"landscape": 90, "delayed run": 20}
 
 
 def measure() -> list[dict[str, Any]]:
-    """A row for the landscape and one for the delayed run."""
+    """A row for each size of the landscape and one for the delayed run."""
     mnist_split(1, 0)  # the images are read once
+    jobs: list[tuple[str, int, str, Callable[[], dict[str, float]]]] = [
+        *(
+            (f"landscape, {size}", LANDSCAPE_STEPS, "90 for both", partial(_landscape, size))
+            for size in SIZES
+        ),
+        ("delayed run, 1000", DELAYED_STEPS, "20", _delayed),
+    ]
     rows = []
-    for name, work in (("landscape", _landscape), ("delayed run", _delayed)):
-        print(f"{name} ...", file=sys.stderr)
+    for name, steps, aim, work in jobs:
+        print(f"{name} images ...", file=sys.stderr)
         load, began = os.getloadavg()[0], time.perf_counter()
         came_out = work()
         rows.append(
             {
-                "work": name,
+                "images": name,
+                "steps": steps,
                 "threads": torch.get_num_threads(),
                 "load": round(load, 1),
                 "seconds": round(time.perf_counter() - began, 1),
-                "aim": AIMS[name],
+                "aim": aim,
                 "came out": came_out,
             }
         )
     return rows
 
 
-def _landscape() -> dict[str, Any]:
+def _landscape(size: int) -> dict[str, float]:
     found = alpha_landscape(
         MODEL,
         mnist_split,
         alphas=ALPHAS,
-        sizes=SIZES,
+        sizes=[size],
         seeds=[0],
         steps=LANDSCAPE_STEPS,
         batch_size=100,
         progress=False,
     )
-    train, test = 1 - found.train_accuracy[..., 0], 1 - found.test_accuracy[..., 0]
-    came_out: dict[str, Any] = {"steps": LANDSCAPE_STEPS}
-    for at, size in enumerate(SIZES):
-        best = int(test[at].argmin())
-        came_out[f"{size} images"] = {
-            "best alpha": round(ALPHAS[best], 2),
-            "test error there": round(float(test[at, best]), 3),
-            "test error at alpha 10": round(float(test[at, -1]), 3),
-            "train error at alpha 10": round(float(train[at, -1]), 3),
-        }
-    return came_out
+    train, test = 1 - found.train_accuracy[0, :, 0], 1 - found.test_accuracy[0, :, 0]
+    best = int(test.argmin())
+    return {
+        "best alpha": round(ALPHAS[best], 2),
+        "test error there": round(float(test[best]), 3),
+        "test error at 10": round(float(test[-1]), 3),
+        "train error at 10": round(float(train[-1]), 3),
+    }
 
 
-def _delayed() -> dict[str, Any]:
+def _delayed() -> dict[str, float]:
     done = descend(
         MODEL,
         scaled_copies(MODEL, 0, [8.0]),
@@ -89,7 +95,6 @@ def _delayed() -> dict[str, Any]:
     )
     steps, train, test = done.steps, done.history["train_accuracy"], done.history["test_accuracy"]
     return {
-        "steps": DELAYED_STEPS,
         "train accuracy 0.99 at": float(first_reach(steps, train, 0.99)[0]),
         "test accuracy 0.8 at": float(first_reach(steps, test, 0.8)[0]),
         "test accuracy at the end": round(float(test[-1, 0]), 3),

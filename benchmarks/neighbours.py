@@ -38,7 +38,7 @@ from grokedu.tasks import make_task
 
 CASES = [(31, 128, 5, 0.5), (59, 128, 8, 0.4)]  # p, N, S, fraction: the recipe p31-grok, a larger
 WAYS = ("one", "spinning", "passive", "shards")
-SPINS = {"spinning": "300000"}  # how often GNU's OpenMP looks before it sleeps, unless told
+SPINS = {"spinning": "300000"}  # looks before it sleeps: what GNU's OpenMP does unless told
 NEIGHBOURS = (0, 1, 2)
 ROUNDS, SECONDS = 7, 0.5  # of a block of steps in one way
 
