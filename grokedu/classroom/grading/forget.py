@@ -51,7 +51,7 @@ class Removal:
     def lines(self, root: Path) -> list[str]:
         """It in words, a line each; paths are given from the course's folder."""
         if not self.entries:
-            return ["There is nobody of whom nothing is newer."]
+            return ["Nobody's data is that old."]
         lines = []
         for student, count in self.entries.items():
             if count is not None:

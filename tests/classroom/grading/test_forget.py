@@ -231,7 +231,7 @@ def test_where_there_is_nobody_to_forget_nobody_has_to_look(
     (course.root / "gradebook" / "grades.csv").write_text("student_id\nzyx-17\n")
     removal = forget(course, older_than_days=30)
     assert removal.notes == []
-    assert removal.lines(course.root) == ["There is nobody of whom nothing is newer."]
+    assert removal.lines(course.root) == ["Nobody's data is that old."]
     assert main(["forget", "--older-than", "30", "--root", str(course.root)]) == 0
     assert "--yes" not in capsys.readouterr().out
 
