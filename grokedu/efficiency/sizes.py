@@ -138,6 +138,14 @@ def ungrok(
             than a step, and as :func:`shrink` does.
 
     Source: Varma et al. 2023, arXiv 2309.02390, section 5.2.
+
+    >>> from grokedu.models import TwoLayer
+    >>> from grokedu.tasks import make_task
+    >>> model, task = TwoLayer(5, 4), make_task("modular_addition", 5, 0.8, seed=0)
+    >>> start = model.init([torch.Generator()])  # of a network that generalises, elsewhere
+    >>> found = ungrok(model, start, [task], [5, 10], weight_decay=[0.5, 1.0], decay_time=0.1)
+    >>> {decay: (int(runs.steps[-1]), len(runs)) for decay, runs in found.items()}
+    {0.5: (20, 2), 1.0: (10, 2)}
     """
     decays = [weight_decay] if isinstance(weight_decay, (int, float)) else [*weight_decay]
     if not (decay_time > 0 and lr > 0 and decays and min(decays) > 0):
@@ -271,6 +279,12 @@ def regimes(
 
     Raises:
         ValueError: unless 0 <= low < threshold <= 1 and the ratio is at least 1.
+
+    >>> train = np.array([[0.1, 0.1], [1.0, 1.0], [1.0, 1.0]])
+    >>> test = np.array([[0.1, 0.1], [0.1, 0.1], [1.0, 0.5]])
+    >>> history = {"train_accuracy": train, "test_accuracy": test}
+    >>> regimes(Runs(np.array([0, 10, 100]), history, {"seed": np.arange(2)})).tolist()
+    ['grokking', 'semi-grokking']
     """
     if not (0 <= low < threshold <= 1 <= ratio):
         raise ValueError(
@@ -308,6 +322,14 @@ def size_data_map(
         For each model size its runs, labelled by ``seed`` and ``train_size``.
 
     Source: the maps of Huang et al. 2024, arXiv 2402.15175.
+
+    >>> from grokedu.models import TwoLayer
+    >>> from grokedu.tasks import make_task
+    >>> full = make_task("modular_addition", 5, 0.8, seed=0)
+    >>> found = size_data_map(
+    ...     {4: TwoLayer(5, 4)}, lambda size, seed: shrink(full, size), [5, 10], seeds=[0], steps=2)
+    >>> found[4].labels["train_size"].tolist()
+    [5, 10]
     """
     tasks = [task(size, seed) for size in sizes for seed in seeds]
     return {

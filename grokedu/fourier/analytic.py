@@ -74,6 +74,14 @@ def random_phase_network(
         ValueError: if p is not an odd prime or the width not positive.
 
     Source: Gromov 2023, arXiv 2301.02679.
+
+    >>> from grokedu.measures import accuracy
+    >>> from grokedu.models.two_layer import forward
+    >>> from grokedu.tasks import modular_addition
+    >>> pairs, labels = modular_addition(11)
+    >>> wide = random_phase_network(11, 2000, torch.Generator().manual_seed(0))
+    >>> accuracy(forward(wide, pairs), labels).item()
+    1.0
     """
     require_odd_prime(p)
     if width < 1:

@@ -72,6 +72,14 @@ def neuron_frequencies(activations: Tensor) -> tuple[Tensor, Tensor]:
 
     Raises:
         ValueError: as :func:`neuron_power`.
+
+    Source: Nanda et al. 2023, arXiv 2301.05217, of whose neurons 84.6 % have a share above 0.85.
+
+    >>> from grokedu.tasks import modular_addition
+    >>> a, b = (2 * torch.pi * modular_addition(5)[0] / 5).double().unbind(1)
+    >>> frequency, share = neuron_frequencies(((2 * a).cos() * b.cos() + (2 * b).cos())[:, None])
+    >>> frequency.item(), round(share.item(), 6)  # of the variance 1/2 + 1/4, the product has none
+    (2, 0.666667)
     """
     shares = neuron_power(activations)
     explained, frequency = shares.nan_to_num(nan=-1.0).max(dim=-2)

@@ -68,6 +68,13 @@ def restricted_logits(logits: Tensor, keys: Tensor, rows: Tensor | None = None) 
 
     Arguments, shape and errors as in :func:`sum_component`. Over all pairs the part has mean 0, so
     that the mean of the logits themselves is added.
+
+    Source: Nanda et al. 2023, arXiv 2301.05217.
+
+    >>> from grokedu.fourier import clock_logits, frequency_mask
+    >>> one, both = clock_logits(5, [1]), clock_logits(5, [1, 2])
+    >>> bool(torch.allclose(restricted_logits(both + 7, frequency_mask(5, [1])), one + 7))
+    True
     """
     part = sum_component(logits, keys, rows)
     whole = logits if rows is None else logits[..., rows, :]
@@ -111,7 +118,15 @@ def restricted_loss(
 
 
 def excluded_logits(logits: Tensor, keys: Tensor) -> Tensor:
-    """The logits without the key frequencies' part. Arguments as in :func:`sum_component`."""
+    """The logits without the key frequencies' part. Arguments as in :func:`sum_component`.
+
+    Source: Nanda et al. 2023, arXiv 2301.05217.
+
+    >>> from grokedu.fourier import clock_logits, frequency_mask
+    >>> one, both = clock_logits(5, [1]), clock_logits(5, [1, 2])
+    >>> bool(torch.allclose(excluded_logits(both, frequency_mask(5, [2])), one))
+    True
+    """
     return logits - sum_component(logits, keys)
 
 

@@ -47,6 +47,11 @@ def forward(params: Params, pairs: Tensor) -> Tensor:
         Logits of shape (..., n, classes).
 
     Source: Nanda et al. 2023, arXiv 2301.05217.
+
+    >>> model = Transformer(5, d_model=8, heads=2, d_mlp=6)
+    >>> params, pairs = model.init(torch.Generator().manual_seed(0)), torch.tensor([[1, 2]])
+    >>> bool(torch.allclose(forward(params, pairs), model.apply(params, pairs), atol=1e-5))
+    True
     """
     p = params["W_E"].shape[-2] - 1
     tokens = F.pad(pairs, (0, 1), value=p)  # [a, b, =]

@@ -89,6 +89,15 @@ def guess_and_check(
         ValueError: if attempts or chunk is below 1.
 
     Source: Chiang et al. 2023, "Loss landscapes are all you need" (ICLR 2023).
+
+    >>> def apply(params, inputs):  # two classes, told apart by the sign of <w, x>
+    ...     return torch.stack([(z := params["w"] @ inputs.T), -z], dim=-1)
+    >>> point, label = torch.tensor([[1.0, 0.0]]), torch.tensor([0])
+    >>> stream = torch.Generator().manual_seed(0)
+    >>> draw = lambda count: random_on_sphere({"w": (2,)}, 1.0, count, stream)
+    >>> found = guess_and_check(apply, draw, Split(point, label, -point, label), attempts=100)
+    >>> found.share  # who has the point right has its opposite wrong
+    0.0
     """
     if attempts < 1 or chunk < 1:
         raise ValueError(f"attempts={attempts}, chunk={chunk}; wanted at least 1 of each")
@@ -138,6 +147,17 @@ def walk_among_fitting(
 
     Raises:
         ValueError: if a start does not fit, or the angle is not between 0 and pi/2.
+
+    Source: Metropolis et al. 1953 (doi 10.1063/1.1699114).
+
+    >>> def apply(params, inputs):  # two classes, told apart by the sign of <w, x>
+    ...     return torch.stack([(z := params["w"] @ inputs.T), -z], dim=-1)
+    >>> point, label = torch.tensor([[1.0, 0.0]]), torch.tensor([0])
+    >>> found, points, accepted = walk_among_fitting(
+    ...     apply, {"w": torch.tensor([[3.0, 4.0]])}, Split(point, label, -point, label),
+    ...     steps=10, angle=0.1, generator=torch.Generator().manual_seed(0))
+    >>> found.share, round(points["w"].norm().item(), 4)
+    (0.0, 5.0)
     """
     if not 0 < angle <= math.pi / 2 or steps < 1 or every < 1:
         raise ValueError(

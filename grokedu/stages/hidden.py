@@ -150,6 +150,11 @@ def choose_states(
 
     Raises:
         ValueError: if no run would be left on one side, and as :func:`fit_hmm` does.
+
+    >>> noise = np.random.default_rng(0).normal(size=(40, 5, 1))
+    >>> table = noise + 9 * np.repeat([0.0, 1.0], 20)[:, None, None]  # one change, in every run
+    >>> choose_states(table, range(1, 4), restarts=1).states
+    2
     """
     values = np.asarray(table, dtype=np.float64)
     _sequences(values)

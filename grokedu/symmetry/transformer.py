@@ -37,6 +37,16 @@ def balance_transformer(params: Params) -> dict[str, Tensor]:
 
     Raises:
         ValueError: if a tensor is missing.
+
+    >>> import torch
+    >>> from grokedu.models.transformer import Transformer
+    >>> model, pairs = Transformer(5, d_model=8, heads=2, d_mlp=6), torch.tensor([[1, 2]])
+    >>> params = model.init(torch.Generator().manual_seed(0), torch.float64)
+    >>> least = balance_transformer(params)
+    >>> bool(torch.allclose(model.apply(least, pairs), model.apply(params, pairs)))
+    True
+    >>> round((least["W_V"].norm() / least["W_O"].norm()).item(), 9)
+    1.0
     """
     for pair in transformer_pairs().values():
         pair.require(params)
