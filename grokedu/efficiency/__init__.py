@@ -4,23 +4,17 @@ from grokedu.efficiency.circuits import Path, TwoCircuits, two_circuit_loss
 from grokedu.efficiency.norms import (
     logit_scale,
     logit_scale_per_norm,
-    loss_per_parameter,
     norm_at_fixed_logit,
     norm_at_fixed_loss,
     norm_on_the_way,
+)
+from grokedu.efficiency.sizes import critical_data_size, crossing, regimes, size_data_map
+from grokedu.efficiency.solution import (
+    loss_per_parameter,
     participation_ratio,
     trigonometric_share,
 )
-from grokedu.efficiency.sizes import (
-    critical_data_size,
-    crossing,
-    memorisation_only,
-    regimes,
-    shrink,
-    size_data_map,
-    started_from,
-    ungrok,
-)
+from grokedu.efficiency.ungrokking import memorisation_only, shrink, started_from, ungrok
 
 __all__ = [
     "Path",
