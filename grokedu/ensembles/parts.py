@@ -4,7 +4,7 @@ On a CPU Python threads take the parts, each with one thread of torch's own. Mea
 beside eight busy processes, for ensembles of 19, 91 and 252 million multiplications a step: two
 Python threads took 1.2, 0.9 and 1.0 times as long as one thread, two threads of torch's 13 times
 (OpenMP's wait by spinning). The same two told to wait asleep, by ``OMP_WAIT_POLICY=PASSIVE`` in
-the environment before torch is imported, took 0.3 to 1.2 times as long as one, beside none to two
+the environment before torch is imported, took 0.3 to 1.3 times as long as one, beside none to two
 busy processes on a machine under load; ``python -m benchmarks neighbours`` measures all four. How a
 batch is cut depends on its size alone, so that the numbers do not depend on the machine.
 """
