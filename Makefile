@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help:
 	@echo "make learn [LESSON=01]   open a lesson in JupyterLab (the first time, install what it needs)"
-	@echo "make test                every test; about 15 minutes"
+	@echo "make test                every test; about 25 minutes on two cores"
 	@echo "make test-full           the same at full scale; up to an hour"
 	@echo "make build               rebuild the notebooks from solutions/*.py"
 	@echo "make clean               remove .venv and caches; work/ and gradebook/ are kept"

@@ -1,16 +1,19 @@
-"""Make the pictures of the instructor's guide again: `python docs/pictures.py`.
+"""Make the pictures of the guide and of README.md again: `python docs/pictures.py`.
 
-They are what `tests/browser/test_formgrader.py` sees in chromium, with fewer colours.
+The guide's are what `tests/browser/test_formgrader.py` sees in chromium, with fewer colours;
+README's is what its own lines draw.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
@@ -18,7 +21,11 @@ COLOURS = 64
 
 
 def main() -> int:
-    """Run the test that takes the pictures, and keep them small; returns its exit status."""
+    """Run README's lines, then the test that takes the guide's pictures; returns its status."""
+    readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    for example in re.findall(r"```python\n(.*?)```", readme, re.S):
+        exec(example, {})
+    plt.savefig(HERE / "ensemble.png", dpi=90)
     with tempfile.TemporaryDirectory() as folder:
         test = [sys.executable, "-m", "pytest", "-q", "tests/browser/test_formgrader.py"]
         test += ["-k", "not guide"]  # which compares the pictures with the guide

@@ -146,9 +146,17 @@ class Exercise:
 
         Running it first also loads whatever torch loads late, so that a learner's time limit
         counts the learner's own time.
+
+        Raises:
+            RuntimeError: if the reference does not return, as on a machine with no time left; an
+                answer cannot be judged by that.
         """
-        call = local({self.id: self.reference})
-        return [call(replace(self.request(case), seconds=60.0)) for case in cases]
+        call, cases = local({self.id: self.reference}), list(cases)
+        replies = [call(replace(self.request(case), seconds=60.0)) for case in cases]
+        for case, reply in zip(cases, replies, strict=True):
+            if reply.status != "returned":
+                raise RuntimeError(f"the reference of {self.id!r} {reply.status} on {case.name!r}")
+        return replies
 
     def fault(self, case: Case, reply: Reply, expected: Reply) -> str:
         """What is wrong with a reply to a case; empty when nothing is.

@@ -214,7 +214,13 @@ class LearnerCheck(Exercise):
     lesson: Lesson
 
     def __call__(self, answer: Any = None, /) -> Verdict:
-        """Check an answer: a function or a class. Never raises; returns the points as a card."""
+        """Check an answer: a function or a class; returns the points as a card.
+
+        Whatever the answer does, nothing is raised.
+
+        Raises:
+            RuntimeError: if not even the reference returns, so that nothing can be checked.
+        """
         if answer is self.reference:
             verdict = reference_taken(self)
         elif not callable(answer):
@@ -223,7 +229,7 @@ class LearnerCheck(Exercise):
             seed = grading_seed()
             level = "visible" if seed is None else "grading"
             caller = local({self.id: answer})
-            cases = VISIBLE_SEED if seed is None else seed % 2**31  # what a generator can take
-            verdict = judge(self, caller, cases, level)
+            chosen = VISIBLE_SEED if seed is None else seed % 2**31  # what a generator can take
+            verdict = judge(self, caller, chosen, level)
         self.lesson.remember(self, verdict)
         return verdict

@@ -29,9 +29,7 @@ def delays(arms: Mapping[str, Arm], *, title: str = "") -> Described:
         arms: from what to call them to their steps; drawn from the top.
         title: drawn above, if any.
     """
-    figure, (axes,) = panels(1, width=8.2, height=1.4 + 0.55 * len(arms))
-    left = 0.33
-    figure.subplots_adjust(left=left)
+    figure, (axes,) = panels(1, width=8.2, height=1.4 + 0.55 * len(arms), left=2.3)
     said = []
     for at, (name, arm) in enumerate(arms.items()):
         runs = len(arm.fitted)

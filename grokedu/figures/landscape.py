@@ -17,8 +17,7 @@ def landscape(found: Landscape, *, title: str = "") -> Described:
         found: of :func:`grokedu.sphere.alpha_landscape`.
         title: drawn above, if any.
     """
-    figure, (left, right) = panels(2, width=9.2)
-    figure.subplots_adjust(left=0.1)  # small losses have long numbers
+    figure, (left, right) = panels(2, width=9.2, left=0.92)  # small losses have long numbers
     said = []
     for at, (size, style) in enumerate(zip(found.sizes, SERIES, strict=False)):
         curves = {

@@ -18,8 +18,7 @@ def remedies(found: Mapping[str, Mapping[str, Array]], *, title: str = "") -> De
             train_error and test_error.
         title: drawn above, if any.
     """
-    figure, (left, right) = panels(2, width=9.6, height=1.5 + 0.42 * len(found))
-    figure.subplots_adjust(left=0.24, wspace=0.12)
+    figure, (left, right) = panels(2, width=9.6, height=1.5 + 0.42 * len(found), left=2.2, gap=0.4)
     said = []
     for at, (name, measures) in enumerate(found.items()):
         for axes, measure, style in (

@@ -64,15 +64,23 @@ class Described(Figure):
         return self.bundle()
 
 
-def panels(columns: int = 1, *, width: float = 6.4, height: float = 3.8) -> tuple[Described, Any]:
+def panels(
+    columns: int = 1,
+    *,
+    width: float = 6.4,
+    height: float = 3.8,
+    left: float = 0.72,
+    gap: float = 0.72,
+) -> tuple[Described, Any]:
     """An empty figure with so many axes side by side, returned as a list.
 
     Margins are fixed, in inches: matplotlib's layout engines take most of the time of a drawing,
-    and explorers must answer within 0.2 s.
+    and explorers must answer within 0.2 s. ``left`` and ``gap`` are the room for labels left of
+    the first axes and between two.
     """
     figure = Described(figsize=(width, height))
     FigureCanvasAgg(figure)
-    left, right, bottom, top, gap = 0.72, 0.15, 0.55, 0.52, 0.72
+    right, bottom, top = 0.25, 0.55, 0.52
     each = (width - left - right - gap * (columns - 1)) / columns
     axes = figure.subplots(
         1,

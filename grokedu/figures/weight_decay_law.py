@@ -70,6 +70,8 @@ def weight_decay_law(runs: Runs, *, threshold: float = 0.99, title: str = "") ->
     if anchors:
         x, y = anchors[-1]
         axes.plot(decays, y * x / decays, color=BLACK, ls=":", lw=0.9, label="∝ 1 / weight decay")
+    else:
+        axes.set_ylim(runs.steps[-1] / 10, runs.steps[-1] * 2)
     axes.scatter([], [], facecolors="none", edgecolors=BLACK, marker="^", label="censored")
     axes.axhline(runs.steps[-1], color=BLACK, lw=0.6, alpha=0.5)
     log_scale(axes, "x")

@@ -13,6 +13,9 @@ from typing import Any
 
 from grokedu import results
 from grokedu.reproduce.outcome import Outcome, provenance
+from grokedu.reproduce.page import QUICK, claims_page
+
+RESULTS, PAGE = Path("results"), Path("docs/claims.md")  # in the clone
 
 CLAIMS: dict[str, str] = {
     "modular-grokking": "generalisation comes long after the train data is fitted",
@@ -48,7 +51,7 @@ def reproduce(
         name: one of :data:`CLAIMS`.
         quick: fewer seeds or steps; under two minutes on two cores.
         progress: whether to show progress bars.
-        folder: where the results go; ``results``, or ``build/results`` for quick ones, by default.
+        folder: where the results go; ``results``, or ``results/quick`` for quick ones, by default.
         figure: whether to draw.
 
     Raises:
@@ -105,15 +108,17 @@ def main(
         else:
             print(f"Wrote {ensemble.ship(work, workers=2)}")
         return 0
-    folder = folder or _folder(quick)
+    into = folder or _folder(quick)
     for claim in CLAIMS if name == "all" else [name]:
-        result = reproduce(claim, quick=quick, progress=progress, folder=folder)
-        print(f"{claim}\n{report(result)}\nwritten to {folder / claim}.json and .png\n")
+        result = reproduce(claim, quick=quick, progress=progress, folder=into)
+        print(f"{claim}\n{report(result)}\nwritten to {into / claim}.json and .png\n")
+        if folder is None and PAGE.parent.is_dir():
+            PAGE.write_text(claims_page(CLAIMS, RESULTS), encoding="utf-8")
     return 0
 
 
 def _folder(quick: bool) -> Path:
-    return Path("build/results" if quick else "results")  # quick numbers must not be quoted
+    return RESULTS / QUICK if quick else RESULTS
 
 
 def report(result: dict[str, Any]) -> str:

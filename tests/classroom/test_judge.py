@@ -285,3 +285,10 @@ def test_cases_and_points_must_name_the_same_groups():
 def test_exercises_that_break_the_house_rules_are_refused(attributes):
     with pytest.raises(ValueError, match="exercise 'stub'"):
         Lesson("91_x", "X").exercise(**{"points": {"g": 1}, "hints": HINTS} | attributes)(stub)
+
+
+def test_no_answer_is_judged_by_a_reference_that_did_not_return():
+    exercise = with_judge()
+    exercise.reference = crashes
+    with pytest.raises(RuntimeError, match="the reference of 'split' crashed on 'seven'"):
+        judge(exercise, local({"split": lambda total: (total, [total])}), 1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,15 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("name", list(DRAWN))
-def test_every_figure_is_a_picture_with_units_and_an_alt_text(runs: Runs, name: str) -> None:
+def test_every_figure_is_a_picture_with_units_and_an_alt_text(
+    runs: Runs, name: str, assert_nothing_is_cut_off: Callable[[Described], None]
+) -> None:
     figure = DRAWN[name](runs)
     assert isinstance(figure, Described)
     assert len(figure.alt) > 80
     assert "nan" not in figure.alt
     assert all(axes.get_xlabel() for axes in figure.axes)
+    assert_nothing_is_cut_off(figure)
     pixels = image.imread(io.BytesIO(figure.png(dpi=50)))
     assert pixels[..., :3].std() > 0.02
     data, metadata = figure.bundle()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -78,12 +79,15 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("name", list(DRAWN))
-def test_a_picture_with_units_and_an_alt_text_from_the_data(name: str) -> None:
+def test_a_picture_with_units_and_an_alt_text_from_the_data(
+    name: str, assert_nothing_is_cut_off: Callable[[Described], None]
+) -> None:
     draw, words = DRAWN[name]
     figure = draw()
     assert len(figure.alt) > 80
     assert "nan" not in figure.alt
     assert all(axes.get_xlabel() for axes in figure.axes)
+    assert_nothing_is_cut_off(figure)
     pixels = image.imread(io.BytesIO(figure.png(dpi=50)))
     assert pixels[..., :3].std() > 0.02
     assert re.search(words.replace("(", r"\(").replace(")", r"\)"), figure.alt)

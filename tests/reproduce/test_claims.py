@@ -29,7 +29,7 @@ def test_quick_results_leave_the_full_ones_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for quick, folder in ((False, "results"), (True, "build/results")):
+    for quick, folder in ((False, "results"), (True, "results/quick")):
         reproduce.main("norm-and-grokking", quick=quick, progress=False)
         assert (
             results.read(Path(folder), "norm-and-grokking")["command"].endswith("--quick") == quick
