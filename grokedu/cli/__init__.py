@@ -179,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     reproduce.add_argument("name", nargs="?", help="a claim's name")
     reproduce.add_argument(
-        "--quick", action="store_true", help="fewer seeds and steps; write to build/results"
+        "--quick", action="store_true", help="fewer seeds and steps; write to results/quick"
     )
     reproduce.set_defaults(command=commands.reproduce)
     return parser
