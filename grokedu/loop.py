@@ -234,8 +234,9 @@ class Loop:
         outputs, targets = self._apply(self.params, runs).double(), self.targets[runs]
         each = {"loss": loss_of_each(self.loss, outputs, targets)}
         if not targets.is_floating_point():
-            each["accuracy"] = (outputs.argmax(dim=-1) == targets).double()
-            each["log_prob"] = outputs.log_softmax(dim=-1).mean(dim=-1)
+            largest, chosen = outputs.max(dim=-1)  # nan where any output is
+            each["accuracy"] = ((chosen == targets) & ~largest.isnan()).double()
+            each["log_prob"] = outputs.mean(dim=-1) - self._normaliser(outputs, targets, each)
         row = {}
         for part, mask in self.masks.items():
             used = mask[runs]
@@ -243,6 +244,12 @@ class Loop:
                 total = torch.where(used, values, 0.0).sum(dim=1)
                 row[f"{part}_{name}"] = _numbers(total / used.sum(dim=1))
         return row
+
+    def _normaliser(self, outputs: Tensor, targets: Tensor, each: dict[str, Tensor]) -> Tensor:
+        """The logarithm of the sum of all exponentials; the cross-entropy holds it already."""
+        if self.loss != "cross_entropy":
+            return outputs.logsumexp(dim=-1)
+        return outputs.gather(-1, targets.unsqueeze(-1)).squeeze(-1) + each["loss"]
 
     def _gradient(self, parts: Sequence[Tensor]) -> Gradient:
         longest = max(len(part) for part in parts)

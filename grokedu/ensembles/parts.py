@@ -1,19 +1,15 @@
 """Cutting an ensemble into parts, and training them: in threads, on an executor, on a GPU.
 
-On a CPU Python threads take the parts, each with one thread of torch's own. Measured on two cores
-beside eight busy processes, for ensembles of 19, 91 and 252 million multiplications a step: two
-Python threads took 1.2, 0.9 and 1.0 times as long as one thread, two threads of torch's 13 times
-(OpenMP's wait by spinning). The same two told to wait asleep, by ``OMP_WAIT_POLICY=PASSIVE`` in
-the environment before torch is imported, took 0.3 to 1.3 times as long as one, beside none to two
-busy processes on a machine under load; ``python -m benchmarks neighbours`` measures all four. How a
-batch is cut depends on its size alone, so that the numbers do not depend on the machine.
+On a CPU Python threads take the parts, each with one thread of torch's own, see
+:mod:`grokedu.threads`. How a batch is cut depends on its size alone, so that the numbers do not
+depend on the machine.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,10 +23,12 @@ from grokedu.ensembles.axes import NUMBERS, OBJECTS, Point, accepted
 from grokedu.loop import Model
 from grokedu.runs import Array, Runs
 from grokedu.tasks import Task, random_stream
+from grokedu.threads import in_threads
 from grokedu.training import train
 
 THREADED = 4  # parts of a batch at most, without an executor
-WORTH_A_THREAD = 2**25  # multiplications a step; with fewer, threads wait for each other in Python
+# Multiplications a step; with fewer, threads wait for each other in Python.
+WORTH_A_THREAD = 14_000_000
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,8 @@ def train_all(
         return [*tqdm(done, total=len(jobs), disable=not progress, unit="part")]
     if device.type != "cpu":
         return [train_part(job, progress and alone) for job in jobs]
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            done = pool.map(partial(train_part, progress=progress and alone), jobs)
-            return [*tqdm(done, total=len(jobs), disable=not progress or alone, unit="part")]
-    finally:
-        torch.set_num_threads(threads)  # one setting of it, the matrix library's, is the process's
+    done = in_threads(partial(train_part, progress=progress and alone), jobs)
+    return [*tqdm(done, total=len(jobs), disable=not progress or alone, unit="part")]
 
 
 def train_part(part: Part, progress: bool = False) -> Runs:

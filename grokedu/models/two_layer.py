@@ -125,7 +125,8 @@ class TwoLayer:
     def apply(self, params: Mapping[str, Tensor], pairs: Tensor) -> Tensor:
         """Logits of shape (..., n, p) for pairs of shape (n, 2), as :func:`forward` gives them."""
         second = params["A" if self.tied else "B"]
-        hidden = params["A"][..., pairs[:, 0], :] + second[..., pairs[:, 1], :]
+        hidden = params["A"].index_select(-2, pairs[:, 0])
+        hidden = hidden + second.index_select(-2, pairs[:, 1])
         if self.biases:
             hidden = hidden + params["b"].unsqueeze(-2)
         logits = ACTIVATIONS[self.activation](hidden) @ params["W"]

@@ -24,6 +24,7 @@ from grokedu.runs import Array
 from grokedu.sphere import Sphere, descend, scaled_copies
 from grokedu.statistics import bootstrap
 from grokedu.tasks import random_stream
+from grokedu.threads import in_threads
 
 ALPHA, SIZE, BATCH, RATE = 8.0, 1000, 100, 1e-3
 MOST = 0.9  # a remedy that takes away this share explains the cost
@@ -104,8 +105,9 @@ def train_arm(
     arm: Arm, seeds: Sequence[int], steps: int, done: Callable[[], Any]
 ) -> dict[str, Array]:
     """Train one arm over the seeds: name of a measure to (S,), at the end of training."""
-    model, rows = MLP((784, 200, 200, 10)), []
-    for seed in seeds:
+    model = MLP((784, 200, 200, 10))
+
+    def at_the_end(seed: int) -> dict[str, float]:
         history = descend(
             model,
             scaled_copies(model, seed, [arm.alpha]),
@@ -118,16 +120,16 @@ def train_arm(
             schedule=_to_zero if arm.decay else None,
             record=[steps * arm.longer // 2],
         ).history
-        rows.append(
-            {
-                "train_loss": history["train_loss"][-1, 0],
-                "train_error": 1 - history["train_accuracy"][-1, 0],
-                "test_error": 1 - history["test_accuracy"][-1, 0],
-                # half-way, where a rate that goes to zero is half of itself
-                "angular_step": history["angular_step"][0, 0],
-            }
-        )
         done()
+        return {
+            "train_loss": history["train_loss"][-1, 0],
+            "train_error": 1 - history["train_accuracy"][-1, 0],
+            "test_error": 1 - history["test_accuracy"][-1, 0],
+            # half-way, where a rate that goes to zero is half of itself
+            "angular_step": history["angular_step"][0, 0],
+        }
+
+    rows = [*in_threads(at_the_end, seeds)]
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 

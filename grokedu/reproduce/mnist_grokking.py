@@ -13,9 +13,10 @@ from grokedu.models.mlp import MLP
 from grokedu.optimizers import AdamW
 from grokedu.reproduce.mnist import mnist_split
 from grokedu.reproduce.outcome import Outcome, Verdict, said
-from grokedu.sphere import descend, scaled_copies
+from grokedu.sphere import Descent, descend, scaled_copies
 from grokedu.statistics import bootstrap
 from grokedu.tasks import random_stream
+from grokedu.threads import in_threads
 from grokedu.training import log_spaced
 
 ALPHA, SIZE, BATCH = 8.0, 1000, 200
@@ -28,20 +29,20 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     seeds = range(3 if quick else 4)
     steps, decay = (5000, 0.2) if quick else (100_000, 0.01)
     record, model = log_spaced(steps, 30), MLP((784, 200, 200, 10))
-    runs = []
-    for seed in tqdm(seeds, disable=not progress, unit="run"):
-        runs.append(
-            descend(
-                model,
-                scaled_copies(model, seed, [ALPHA]),
-                mnist_split(SIZE, seed),
-                optimizer=AdamW(1e-3, decay),
-                steps=steps,
-                batch_size=BATCH,
-                generator=random_stream(seed, "batches"),
-                record=record,
-            )
+
+    def train(seed: int) -> Descent:
+        return descend(
+            model,
+            scaled_copies(model, seed, [ALPHA]),
+            mnist_split(SIZE, seed),
+            optimizer=AdamW(1e-3, decay),
+            steps=steps,
+            batch_size=BATCH,
+            generator=random_stream(seed, "batches"),
+            record=record,
         )
+
+    runs = [*tqdm(in_threads(train, seeds), total=len(seeds), disable=not progress, unit="run")]
     history = {
         name: np.concatenate([one.history[name] for one in runs], axis=1)
         for name in ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "l2_norm")

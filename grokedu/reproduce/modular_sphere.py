@@ -30,6 +30,7 @@ from grokedu.runs import Array
 from grokedu.sphere import Sphere, Split, descend, scaled_copies
 from grokedu.statistics import bootstrap
 from grokedu.tasks import make_task, random_stream
+from grokedu.threads import in_threads
 
 THRESHOLD, SHORT = 0.99, 100  # steps: the claim's "as soon as"
 
@@ -104,9 +105,8 @@ def run(*, quick: bool, progress: bool) -> Outcome:
 
 def train_arm(setting: Setting, seeds: Sequence[int], done: Callable[[], Any]) -> Arm:
     """Train one arm until each run has generalised, and say when it fitted and generalised."""
-    fitted: list[float] = []
-    generalised: list[float] = []
-    for seed in seeds:
+
+    def reached(seed: int) -> list[float]:
         task = make_task("modular_addition", setting.model.p, setting.fraction, seed)
         split = Split(
             task.inputs[task.train],
@@ -135,11 +135,14 @@ def train_arm(setting: Setting, seeds: Sequence[int], done: Callable[[], Any]) -
             gradient=gradient,
             stop=_both,
         )
-        for steps, part in ((fitted, "train"), (generalised, "test")):
-            reached = first_reach(found.steps, found.history[f"{part}_accuracy"], THRESHOLD)
-            steps.append(float(reached[0]))
         done()
-    return Arm(np.array(fitted), np.array(generalised), setting.steps)
+        return [
+            float(first_reach(found.steps, found.history[f"{part}_accuracy"], THRESHOLD)[0])
+            for part in ("train", "test")
+        ]
+
+    fitted, generalised = np.array([*in_threads(reached, seeds)]).T
+    return Arm(fitted, generalised, setting.steps)
 
 
 def judge(arms: Mapping[str, Arm]) -> tuple[Verdict, str]:

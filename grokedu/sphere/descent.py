@@ -16,6 +16,7 @@ from grokedu.optimizers import SGD, Adam, AdamW
 from grokedu.sphere.constraint import Constraint, Params
 from grokedu.sphere.rotation import angular_step
 from grokedu.tasks import random_stream
+from grokedu.threads import sturdy
 
 Array = npt.NDArray[np.float64]
 LOSSES = {"mse": measures.mean_squared_error, "cross_entropy": measures.cross_entropy}
@@ -109,29 +110,31 @@ def descend(
     held = constraint.init(weights) if constraint else {}
     state, order = optimizer.init(weights), torch.empty(0, dtype=torch.int64)
     before: dict[str, Tensor] | None = None
-    for step in range(steps + 1):
-        if step in at:
-            _record(found, model, weights, before, split, loss, step)
-            if stop and stop({name: values[-1] for name, values in found.history.items()}):
+    work = sum(tensor.numel() for tensor in weights.values()) * size
+    with sturdy(work, split.train_inputs.device):
+        for step in range(steps + 1):
+            if step in at:
+                _record(found, model, weights, before, split, loss, step)
+                if stop and stop({name: values[-1] for name, values in found.history.items()}):
+                    break
+            if step == steps:
                 break
-        if step == steps:
-            break
-        if gradient is not None:
-            grads = gradient(weights)
-        else:
-            if len(order) < size:
-                order = torch.randperm(n, generator=generator)
-            batch, order = order[:size].to(split.train_inputs.device), order[size:]
-            some = (split.train_inputs, split.train_labels)
-            examples = some if size == n else (some[0][batch], some[1][batch])
-            grads = _gradient(model, weights, *examples, loss)
-        before = {k: v.clone() for k, v in weights.items()} if step + 1 in at else None
-        now = optimizer if schedule is None else _at_rate(optimizer, schedule(step / steps))
-        if constraint:
-            grads = constraint.project_gradient(weights, grads, held)
-        weights, state = now.step(weights, grads, state)
-        if constraint:
-            weights = constraint.step(weights, held)
+            if gradient is not None:
+                grads = gradient(weights)
+            else:
+                if len(order) < size:
+                    order = torch.randperm(n, generator=generator)
+                batch, order = order[:size].to(split.train_inputs.device), order[size:]
+                some = (split.train_inputs, split.train_labels)
+                examples = some if size == n else (some[0][batch], some[1][batch])
+                grads = _gradient(model, weights, *examples, loss)
+            before = {k: v.clone() for k, v in weights.items()} if step + 1 in at else None
+            now = optimizer if schedule is None else _at_rate(optimizer, schedule(step / steps))
+            if constraint:
+                grads = constraint.project_gradient(weights, grads, held)
+            weights, state = now.step(weights, grads, state)
+            if constraint:
+                weights = constraint.step(weights, held)
     found.params = weights
     return found
 

@@ -8,8 +8,10 @@ the way, which would be early stopping by an oracle.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from itertools import product
 
 import numpy as np
 import torch
@@ -17,9 +19,10 @@ from tqdm.auto import tqdm
 
 from grokedu.optimizers import Adam
 from grokedu.sphere.constraint import Constraint, Sphere
-from grokedu.sphere.descent import Array, Model, Split, descend, scaled_copies
+from grokedu.sphere.descent import Array, Descent, Model, Split, descend, scaled_copies
 from grokedu.sphere.rotation import scaled_lr
 from grokedu.tasks import random_stream
+from grokedu.threads import in_threads
 
 
 @dataclass(frozen=True)
@@ -97,21 +100,28 @@ def alpha_landscape(
     values = {name: np.full(shape, np.nan) for name in names}
     scale = torch.tensor([*alphas], dtype=torch.float64)
     rate = scaled_lr(lr, scale, torch.ones_like(scale)) if scale_lr else lr
-    with tqdm(total=len(sizes) * len(seeds), disable=not progress, unit="fit") as bar:
-        for i, size in enumerate(sizes):
-            for k, seed in enumerate(seeds):
-                split = data(size, seed)
-                params = scaled_copies(model, seed, alphas, split.train_inputs.device)
-                done = descend(
-                    model, params, split,
-                    optimizer=Adam(rate, betas=betas), constraint=constraint or Sphere(),
-                    steps=steps, batch_size=min(batch_size or size, size), loss=loss,
-                    generator=random_stream(seed, "batches"), schedule=schedule,
-                )  # fmt: skip
-                for name in names[:-1]:
-                    values[name][i, :, k] = done.history[name][-1]
-                values["radius"][i, :, k] = done.history["l2_norm"][-1]
-                bar.update()
+
+    def fit(cell: tuple[int, int]) -> Descent:
+        (size, seed), own = (
+            cell,
+            copy.deepcopy(model),
+        )  # a module is not to be called by two threads
+        split = data(size, seed)
+        params = scaled_copies(own, seed, alphas, split.train_inputs.device)
+        return descend(
+            own, params, split,
+            optimizer=Adam(rate, betas=betas), constraint=constraint or Sphere(),
+            steps=steps, batch_size=min(batch_size or size, size), loss=loss,
+            generator=random_stream(seed, "batches"), schedule=schedule,
+        )  # fmt: skip
+
+    cells = [*product(sizes, seeds)]
+    done = tqdm(in_threads(fit, cells), total=len(cells), disable=not progress, unit="fit")
+    for at, one in enumerate(done):
+        i, k = divmod(at, len(seeds))
+        for name in names[:-1]:
+            values[name][i, :, k] = one.history[name][-1]
+        values["radius"][i, :, k] = one.history["l2_norm"][-1]
     return Landscape(
         np.array(alphas, dtype=float), np.array(sizes, dtype=float), np.array(seeds, dtype=float),
         **values,
