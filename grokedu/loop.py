@@ -16,11 +16,11 @@ from grokedu.models.autograd import AutogradGradient, Model, loss_of_each
 from grokedu.optimizers import Optimizer, State, pack
 from grokedu.runs import Array, Runs, load_state
 from grokedu.tasks import Task, random_stream
+from grokedu.threads import HALVES, WORTH_SHARING, Gradient, shared
 
 __all__ = ["Constraint", "Loop", "Measure", "Model", "Row"]
 
 Row = dict[str, Array]
-Gradient = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 Measure = Callable[[Mapping[str, Tensor]], Tensor]
 Mapper = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
 OBSERVED = 2**24  # logits looked at in one go: 128 MB
@@ -264,7 +264,12 @@ class Loop:
         inputs = self.inputs[each, rows] if self.own_inputs else self.inputs[rows]
         closed_form = getattr(self.model, "gradient", None)
         if closed_form is not None:
-            return closed_form(inputs, targets, weights, self.loss)
+            given = (inputs, targets, weights)
+            work = self.whole.numel() * longest
+            if inputs.device.type != "cpu" or work <= WORTH_SHARING:
+                return closed_form(*given, self.loss)
+            halves = zip(*(each.tensor_split(HALVES, dim=1) for each in given), strict=True)
+            return shared([closed_form(*half, self.loss) for half in halves])
         used = rows.unique()
         if self.own_inputs or (hasattr(self.model, "apply_each") and len(used) > longest):
             return AutogradGradient(

@@ -21,7 +21,7 @@ from grokedu.loop import Constraint, Loop, Mapper, Measure, Model, Row
 from grokedu.optimizers import AdamW, Optimizer
 from grokedu.runs import Array, Runs
 from grokedu.tasks import Task
-from grokedu.threads import sturdy
+from grokedu.threads import one_thread
 
 
 def train_step(optimizer: torch.optim.Optimizer, compute_loss: Callable[[], Tensor]) -> float:
@@ -208,8 +208,7 @@ def train(
         raise ValueError(f"stop is {stop!r}; wanted 'grokked', a function of (step, row) or None")
     if resume is not None and Path(resume).exists():
         loop.restore(resume)
-    at_once = batch_size or max(len(task.train) for task in chosen)
-    with sturdy(loop.whole.numel() * at_once, device):
+    with one_thread():
         _run_through(
             loop, steps, {*at}, {*checkpoints}, ending, watch, progress, resume, save_seconds
         )

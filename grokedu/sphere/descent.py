@@ -16,7 +16,7 @@ from grokedu.optimizers import SGD, Adam, AdamW
 from grokedu.sphere.constraint import Constraint, Params
 from grokedu.sphere.rotation import angular_step
 from grokedu.tasks import random_stream
-from grokedu.threads import sturdy
+from grokedu.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 LOSSES = {"mse": measures.mean_squared_error, "cross_entropy": measures.cross_entropy}
@@ -110,8 +110,7 @@ def descend(
     held = constraint.init(weights) if constraint else {}
     state, order = optimizer.init(weights), torch.empty(0, dtype=torch.int64)
     before: dict[str, Tensor] | None = None
-    work = sum(tensor.numel() for tensor in weights.values()) * size
-    with sturdy(work, split.train_inputs.device):
+    with one_thread():
         for step in range(steps + 1):
             if step in at:
                 _record(found, model, weights, before, split, loss, step)
