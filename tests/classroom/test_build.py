@@ -289,7 +289,8 @@ def test_a_lesson_is_executed_and_must_earn_full_marks(workshop):
     assert workshop.drift() == []
     assert "[0, 2, 4]" in workshop.key.read_text()
     sources = workshop.release.read_bytes()
-    workshop.edit("module", "10**6 + seed,)", "10**6 + seed,), probe='none'")
+    never_the_same = "import time\n    return 2 * x if x < 9 else time.perf_counter_ns() % 10**6"
+    workshop.edit("module", "return 2 * x", never_the_same)
     with pytest.raises(RuntimeError, match=r"scores too little: .'double-check': .1.0, 1.5.."):
         workshop.build(run=True)
     workshop.module.write_text(MODULE)
