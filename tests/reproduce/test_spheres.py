@@ -58,13 +58,11 @@ def test_an_arm_finds_the_steps_of_fitting_and_generalising(sphere: Sphere | Non
     setting = modular_sphere.Setting(
         TwoLayer(7, 64), 0.9, "cross_entropy", 0.05, 0.5, sphere, 1.0, 60, 2
     )
-    done: list[int] = []
-    found = modular_sphere.train_arm(setting, [0, 1], lambda: done.append(1))
-    assert len(done) == 2
+    found = modular_sphere.train_arms({"one": setting, "other": setting}, [0, 1])["other"]
     assert found.last == 60
     assert (found.fitted <= 60).all()
     assert (found.fitted % 2 == 0).all()
-    again = modular_sphere.train_arm(setting, [1], lambda: None)
+    again = modular_sphere.train_arms({"one": setting}, [1])["one"]
     assert again.fitted[0] == found.fitted[1]  # a seed is a run
 
 
