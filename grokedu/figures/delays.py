@@ -60,13 +60,14 @@ def delays(arms: Mapping[str, Arm], *, title: str = "") -> Described:
     for label, style in (
         ("fitted", {"marker": "o", "mfc": "white", "mec": BLUE}),
         ("generalised", {"marker": "o", "color": VERMILION}),
-        ("had not when it ended", {"marker": ">", "mfc": "none", "mec": VERMILION}),
+        ("not when it ended", {"marker": ">", "mfc": "none", "mec": VERMILION}),
+        ("not even fitted", {"marker": "^", "mfc": "none", "mec": BLUE}),
     ):
         axes.plot([], [], ls="", label=label, ms=5, **style)
     log_scale(axes, "x", subs=(1.0, 2.0, 5.0))
     axes.set_yticks(-np.arange(len(arms)), [*arms], fontsize=8)
     axes.set(xlabel="optimizer step", ylim=(-len(arms) + 0.45, 0.55))
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0))
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.4, 1.0))
     if title:
         figure.suptitle(title, fontsize=10)
     figure.alt = (
