@@ -129,8 +129,10 @@ def test_exact_volumes_have_the_exponent(powers: list[int]) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: free_energy(lambda w: w, SQUARE), r"wanted \(\d+,\) and none"),
-        (lambda: free_energy(lambda w: w[:, 0].log(), SQUARE), "nan; wanted"),
+        (lambda: free_energy(lambda w: w, SQUARE), r"wanted a tensor of shape \(\d+,\)"),
+        (lambda: free_energy(lambda w: 1.0, SQUARE), "is float; wanted"),  # type: ignore[arg-type]
+        (lambda: free_energy(lambda w: w[:, 0].log(), SQUARE), "nan at"),
+        (lambda: free_energy(lambda w: w[:, 0], [0, 1]), "one to three pairs"),  # type: ignore[list-item]
         (lambda: free_energy(lambda w: w[:, 0] / 0, [(-1, 1)]), "-inf"),
         (lambda: free_energy(lambda w: w[:, 0].abs() / 0, [(0.1, 1)]), "inf all over"),
         (lambda: free_energy(lambda w: w[:, 0], [(1, -1)]), "low below high"),
