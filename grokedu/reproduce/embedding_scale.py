@@ -86,8 +86,8 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         ),
         published=(
             "that under the standard parametrisation embeddings learn too slowly against hidden "
-            "and readout layers (Yang and Hu 2021, arXiv 2011.14522, as remembered: no number to "
-            "hold this against)"
+            "and readout layers (Yang and Hu 2021, arXiv 2011.14522): no number to "
+            "hold this against"
         ),
         numbers={
             "p": p,

@@ -61,11 +61,11 @@ def _section(
     largest = [*found][-1]
     lines = [
         f"\n## {name}\n",
-        f"*{_sentence(what)}*\n",
-        f"Published: {found[largest]['published']}\n",
+        f"*{what[:1].upper()}{what[1:]}.*\n",
+        f"Published: {found[largest]['published'].rstrip('.')}.\n",
     ]
     lines += [
-        f"Here, {size}: **{one['verdict']}**. {_sentence(one['says'])}\n"
+        f"Here, {size}, **{one['verdict']}**: {one['says'].rstrip('.')}.\n"
         for size, one in found.items()
     ]
     place, link = sizes[largest]
@@ -74,7 +74,3 @@ def _section(
             alt = picture.info.get("Description", "").translate({ord("["): "(", ord("]"): ")"})
         lines.append(f"![{alt}]({link}/{name}.png)\n")
     return "\n".join(lines)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from grokedu import reproduce, results
 from grokedu.reproduce.norm_and_grokking import norm_path
+from grokedu.reproduce.page import claims_page
 from grokedu.reproduce.weight_decay_law import law
 from grokedu.runs import Runs
 
@@ -34,6 +36,27 @@ def test_quick_results_leave_the_full_ones_alone(
         assert (
             results.read(Path(folder), "norm-and-grokking")["command"].endswith("--quick") == quick
         )
+
+
+def test_the_page_of_claims_is_made_from_the_results(root: Path, tmp_path: Path) -> None:
+    kept = (root / "docs/claims.md").read_text(encoding="utf-8")
+    assert claims_page(reproduce.CLAIMS, root / "results") == kept
+    assert "not run | not run" not in kept
+    pictures = re.findall(r"^!\[(.+)\]\((.+)\)$", kept, re.M)
+    assert len(pictures) == len(reproduce.CLAIMS)
+    assert all(len(alt) > 80 and (root / "docs" / path).exists() for alt, path in pictures)
+
+
+def test_a_page_tells_sizes_apart(tmp_path: Path) -> None:
+    row = {"verdict": "fails", "says": "7 of 9", "published": "9 of 9"}
+    results.write(tmp_path / "quick", "a", row)
+    page = claims_page({"a": "all", "b": "none"}, tmp_path)
+    assert "| [a](#a): all | fails | not run |" in page
+    assert "| b: none | not run | not run |" in page
+    results.write(tmp_path, "a", row | {"verdict": "holds", "says": "9 of 9"})
+    page = claims_page({"a": "all", "b": "none"}, tmp_path)
+    assert "| [a](#a): all | fails | holds |" in page
+    assert "Here, quick, **fails**: 7 of 9." in page
 
 
 def test_modular_grokking_holds(tmp_path: Path) -> None:
