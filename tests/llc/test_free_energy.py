@@ -116,6 +116,14 @@ def test_a_prior_of_bounded_support_and_a_narrow_peak() -> None:
     assert low == pytest.approx(-1e4 - 0.5 * math.log(math.pi), abs=1e-8)
 
 
+def test_points_by_the_handful_give_the_same_integral(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the energy falls along the box, so that every handful finds a lower one; 64 cells of 8 points
+    # and their halves are enough
+    monkeypatch.setattr("grokedu.llc.quadrature.POINTS", 64)
+    found = free_energy(lambda w: -50 * w[:, 0], [(0, 1)], max_points=3 * 64 * 8)
+    assert found == pytest.approx(math.log(50) - 50 - math.log1p(-math.exp(-50)), abs=1e-10)
+
+
 @pytest.mark.parametrize("powers", [[1], [2], [1, 2], [1, 1], [1, 1, 1]])
 def test_exact_volumes_have_the_exponent(powers: list[int]) -> None:
     thresholds = [10.0**-e for e in (60, 70, 80)]

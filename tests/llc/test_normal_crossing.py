@@ -117,6 +117,15 @@ def test_past_the_expansion_of_a_double_pole_is_the_derivative_of_its_residue(
         assert gap(nbeta, powers, prior) == pytest.approx(expected, abs=1e-10)
 
 
+def test_past_the_expansion_of_a_triple_pole_are_two_derivatives_of_its_residue() -> None:
+    half = torch.tensor(0.5, dtype=torch.float64)
+    first, second = (float(torch.special.polygamma(k, half)) for k in (0, 1))
+    for nbeta in (1e50, 1e200):
+        size = math.log(nbeta)
+        expected = -math.log(1 - 2 * first / size + (first**2 + second) / size**2)
+        assert gap(nbeta, [1, 1, 1], [0, 0, 0]) == pytest.approx(expected, abs=1e-10)
+
+
 @pytest.mark.parametrize("order", [2, 3])
 def test_the_leading_correction_is_first_in_one_over_log(order: int) -> None:
     short = [
