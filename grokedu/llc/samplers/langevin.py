@@ -98,8 +98,8 @@ class RMSPropSGLD(SGLD):
         w <- w - step_size / 2 * G * grad U(w) + sqrt(step_size * G) * N(0, I)
 
     g is the gradient of the mean loss alone; v starts at 0 and is divided by the sum of its
-    weights, 1 - smoothing^t. The term with the derivative of G is left out, as is usual, which adds
-    a bias of order 1 - smoothing to that of the step size.
+    weights, 1 - smoothing^t. The term with the derivative of G is left out, as is usual: a bias
+    beside that of the step size, which vanishes as smoothing tends to 1.
 
     Args:
         potential, step_size, batch_size, examples: as for :class:`SGLD`.
