@@ -29,7 +29,7 @@ from grokedu.models import TwoLayer
 from grokedu.optimizers import AdamW
 from grokedu.tasks import make_task
 
-CASES = [(31, 128, 5, 0.5), (31, 64, 32, 0.5), (59, 128, 8, 0.4), (113, 512, 1, 0.3)]  # p, N, S
+CASES = [(31, 128, 5, 0.5), (31, 64, 32, 0.5), (59, 128, 8, 0.4), (113, 128, 1, 0.3)]  # p, N, S
 SQUARE = 1024
 ROUNDS, SECONDS = 9, 0.15  # of a block of one kind of work
 AIM = 0.5
