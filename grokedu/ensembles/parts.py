@@ -27,8 +27,9 @@ from grokedu.threads import in_threads
 from grokedu.training import train
 
 THREADED = 4  # parts of a batch at most, without an executor
-# Multiplications a step; with fewer, threads wait for each other in Python.
-WORTH_A_THREAD = 14_000_000
+# Multiplications a step. With fewer, Python itself takes most of the time, in one thread at a time:
+# two parts of 15 million each took as long as one of 29.
+WORTH_A_THREAD = 2**25
 
 
 @dataclass(frozen=True)
