@@ -2,9 +2,9 @@
 
 Wall-clock seconds, the recording at log-spaced steps included; medians over rounds. Two ways, taken
 in turn: the recipe as it comes, which takes one thread, and ``train_ensemble`` in two shards, a
-Python thread each, which is given the number of steps that the recipe took. The delay ratio of a seed is the step at which its test accuracy reaches 0.99 over the
-one at which its train accuracy does. The aims: 3 s on two quiet cores until all have generalised,
-and a ratio of 20.
+Python thread each, which is given the number of steps that the recipe took. The delay ratio of a
+seed is the step at which its test accuracy reaches 0.99 over the one at which its train accuracy
+does. The aims: 3 s on two quiet cores until all have generalised, and a ratio of 20.
 """
 
 from __future__ import annotations
