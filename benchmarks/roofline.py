@@ -98,9 +98,9 @@ def _square() -> Callable[[], object]:
 
 
 def _seconds(do: Callable[[], object]) -> float:
-    """Seconds a call, over a block of calls, in processor time: waiting for a core counts not."""
-    began, calls = time.thread_time(), 0
-    while calls == 0 or time.thread_time() - began < SECONDS:
+    """Processor seconds a call, of all threads, over a block: waiting for a core does not count."""
+    began, calls = time.process_time(), 0
+    while calls == 0 or time.process_time() - began < SECONDS:
         do()
         calls += 1
-    return (time.thread_time() - began) / calls
+    return (time.process_time() - began) / calls

@@ -58,10 +58,7 @@ def positive(name: str, value: float, *, above: float = 0.0) -> float:
     >>> positive("nbeta", 100)
     100.0
     """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _float(value)
     if not (math.isfinite(number) and number > above):
         raise ValueError(f"{name} is {value!r}; wanted a finite number above {above:g}")
     return number
@@ -76,10 +73,7 @@ def nonnegative(name: str, value: float) -> float:
     >>> nonnegative("gamma", 0)
     0.0
     """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _float(value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"{name} is {value!r}; wanted a finite number from 0 up")
     return number
@@ -101,3 +95,10 @@ def nonnegatives(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if wrong.any():
         raise ValueError(f"{name} holds {vector[wrong][0]}; wanted finite numbers from 0 up")
     return vector
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -27,41 +27,12 @@ class Optimizer(Protocol):
 
 
 @dataclass(frozen=True)
-class AdamW:
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
-
-    With m and v the bias-corrected running means of the gradient and of its square::
-
-        w <- (1 - lr * weight_decay) * w - lr * m / (sqrt(v) + eps)
-
-    >>> w, optimizer = {"w": torch.tensor([1.0])}, AdamW(lr=0.1, weight_decay=0.5)
-    >>> w, _ = optimizer.step(w, {"w": torch.tensor([2.0])}, optimizer.init(w))
-    >>> round(w["w"].item(), 4)  # 0.95 by the decay, then one step of size lr
-    0.85
-    """
-
-    lr: float | Tensor = 1e-3
-    weight_decay: float | Tensor = 1e-2
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    elementwise: ClassVar[bool] = True
-
-    def init(self, params: Mapping[str, Tensor]) -> State:
-        """Zero means and a step count of zero."""
-        return _adam_init(params)
-
-    def step(
-        self, params: dict[str, Tensor], grads: Mapping[str, Tensor], state: State
-    ) -> tuple[dict[str, Tensor], State]:
-        """One step, in place; returns both."""
-        for weight in params.values():
-            weight.mul_(1 - per_run(self.lr, weight) * per_run(self.weight_decay, weight))
-        return _adam_step(params, grads, state, self.lr, self.betas, self.eps)
-
-
-@dataclass(frozen=True)
 class Adam:
     """Adam (Kingma and Ba 2015, arXiv 1412.6980); its weight decay is an L2 term in the gradient.
+
+    With m and v the bias-corrected running means of ``grad + weight_decay * w`` and its square::
+
+        w <- w - lr * m / (sqrt(v) + eps)
 
     >>> w, optimizer = {"w": torch.tensor([1.0])}, Adam(lr=0.1)
     >>> w, _ = optimizer.step(w, {"w": torch.tensor([2.0])}, optimizer.init(w))
@@ -77,7 +48,11 @@ class Adam:
 
     def init(self, params: Mapping[str, Tensor]) -> State:
         """Zero means and a step count of zero."""
-        return _adam_init(params)
+        state = {"step": torch.zeros((), dtype=torch.int64)}
+        for name, weight in params.items():
+            state[f"mean/{name}"] = torch.zeros_like(weight)
+            state[f"square/{name}"] = torch.zeros_like(weight)
+        return state
 
     def step(
         self, params: dict[str, Tensor], grads: Mapping[str, Tensor], state: State
@@ -88,6 +63,31 @@ class Adam:
             for name, weight in params.items()
         }
         return _adam_step(params, with_decay, state, self.lr, self.betas, self.eps)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
+
+    With m and v the bias-corrected running means of the gradient and of its square::
+
+        w <- (1 - lr * weight_decay) * w - lr * m / (sqrt(v) + eps)
+
+    >>> w, optimizer = {"w": torch.tensor([1.0])}, AdamW(lr=0.1, weight_decay=0.5)
+    >>> w, _ = optimizer.step(w, {"w": torch.tensor([2.0])}, optimizer.init(w))
+    >>> round(w["w"].item(), 4)  # 0.95 by the decay, then one step of size lr
+    0.85
+    """
+
+    weight_decay: float | Tensor = 1e-2
+
+    def step(
+        self, params: dict[str, Tensor], grads: Mapping[str, Tensor], state: State
+    ) -> tuple[dict[str, Tensor], State]:
+        """One step, in place; returns both."""
+        for weight in params.values():
+            weight.mul_(1 - per_run(self.lr, weight) * per_run(self.weight_decay, weight))
+        return _adam_step(params, grads, state, self.lr, self.betas, self.eps)
 
 
 @dataclass(frozen=True)
@@ -141,14 +141,6 @@ def per_run(value: float | Tensor, like: Tensor) -> float | Tensor:
             f"number or a tensor of shape ({like.shape[0]},), one entry a run"
         )
     return value.to(like).reshape(-1, *[1] * (like.ndim - 1))
-
-
-def _adam_init(params: Mapping[str, Tensor]) -> State:
-    state = {"step": torch.zeros((), dtype=torch.int64)}
-    for name, weight in params.items():
-        state[f"mean/{name}"] = torch.zeros_like(weight)
-        state[f"square/{name}"] = torch.zeros_like(weight)
-    return state
 
 
 def _adam_step(

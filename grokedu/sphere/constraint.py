@@ -207,7 +207,7 @@ def _norm(params: Params, run_axis: bool) -> Tensor:
 
 def _radius(radius: float | Tensor, norm: Tensor) -> Tensor:
     size = torch.as_tensor(radius, dtype=norm.dtype, device=norm.device)
-    if size.shape not in ((), norm.shape) or bool((size <= 0).any()):
+    if size.shape not in ((), norm.shape) or not bool((size > 0).all()):
         runs = f", a number or one for each of {len(norm)} runs" if norm.ndim else ""
         raise ValueError(f"radius is {radius}; it must be positive{runs}, for example 10.0")
     return size

@@ -102,10 +102,8 @@ def alpha_landscape(
     rate = scaled_lr(lr, scale, torch.ones_like(scale)) if scale_lr else lr
 
     def fit(cell: tuple[int, int]) -> Descent:
-        (size, seed), own = (
-            cell,
-            copy.deepcopy(model),
-        )  # a module is not to be called by two threads
+        size, seed = cell
+        own = copy.deepcopy(model)  # a module is not to be called by two threads
         split = data(size, seed)
         params = scaled_copies(own, seed, alphas, split.train_inputs.device)
         return descend(

@@ -18,6 +18,7 @@ from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.result import GRADED, Result
 
 ROOT = Path(__file__).resolve().parents[3]
+CHECK = "weight_norm-check"  # of an exercise of GROKKING
 START, GROKKING = "00_start_here", "01_grokking"
 
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from grokedu.classroom.grading.assignment import enter_lesson
 from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.gradebook import publish
 from tests.classroom.grading.coursefolder import (
+    CHECK,
     GROKKING,
     START,
     change_release,
@@ -25,14 +25,6 @@ from tests.classroom.grading.coursefolder import (
     grades,
     result,
 )
-
-CHECK = "weight_norm-check"
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
-    with open_course(course_folder(tmp_path / "course")) as course:
-        yield course
 
 
 def without_ids(tables: dict[str, list[Any]]) -> dict[str, list[Any]]:

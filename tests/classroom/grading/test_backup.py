@@ -4,7 +4,6 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,9 @@ from sqlalchemy import make_url
 
 from grokedu.classroom.grading import backup
 from grokedu.classroom.grading.backup import all_backups, back_up, backups
-from grokedu.classroom.grading.course import Course, open_course
+from grokedu.classroom.grading.course import Course
 from grokedu.classroom.grading.gradebook import publish
-from tests.classroom.grading.coursefolder import course_folder, everything, grades, result
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
-    with open_course(course_folder(tmp_path / "course")) as course:
-        yield course
+from tests.classroom.grading.coursefolder import everything, grades, result
 
 
 @pytest.fixture

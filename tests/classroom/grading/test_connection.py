@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +18,7 @@ from grokedu.classroom.grading.assignment import enter_lesson
 from grokedu.classroom.grading.course import Course, open_course
 from grokedu.classroom.grading.gradebook import publish
 from tests.classroom.grading.coursefolder import (
+    CHECK,
     START,
     course_folder,
     empty_course_folder,
@@ -26,14 +26,6 @@ from tests.classroom.grading.coursefolder import (
     grades,
     result,
 )
-
-CHECK = "weight_norm-check"
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
-    with open_course(course_folder(tmp_path / "course")) as course:
-        yield course
 
 
 def publish_some(root: Path, students: list[str]) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,10 +16,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from grokedu.classroom.grading import feedback
-from grokedu.classroom.grading.course import Course, open_course
+from grokedu.classroom.grading.course import Course
 from grokedu.classroom.grading.gradebook import publish
 from tests.classroom.grading import graded
-from tests.classroom.grading.coursefolder import course_folder, result, score_by_hand
+from tests.classroom.grading.coursefolder import result, score_by_hand
 
 NAME = graded.NAME
 
@@ -315,12 +314,6 @@ def test_text_that_is_slow_to_read_is_shown_unread():
     assert "10 more outputs are not shown." in html
     assert "[" * 40_000 in html
     assert "… (cut here)" in html
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
-    with open_course(course_folder(tmp_path / "course")) as opened:
-        yield opened
 
 
 def test_a_page_is_written_from_the_gradebook(course: Course):

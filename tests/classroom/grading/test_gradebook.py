@@ -1,35 +1,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from grokedu.classroom.grading.course import Course, open_course
+from grokedu.classroom.grading.course import Course
 from grokedu.classroom.grading.feedback import write
 from grokedu.classroom.grading.gradebook import SECRET, publish
 from grokedu.classroom.grading.result import NEEDS_REVIEW, Result
 from tests.classroom.grading.coursefolder import (
+    CHECK,
     GROKKING,
     START,
-    course_folder,
     everything,
     grades,
     hand_in,
     result,
     score_by_hand,
 )
-
-CHECK = "weight_norm-check"
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
-    with open_course(course_folder(tmp_path / "course")) as course:
-        yield course
 
 
 def test_points_of_checks_become_automatic_scores(course: Course):

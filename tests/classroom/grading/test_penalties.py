@@ -12,6 +12,7 @@ from grokedu.classroom.grading.gradebook import publish
 from grokedu.classroom.grading.penalties import penalise
 from grokedu.classroom.grading.result import NEEDS_REVIEW
 from tests.classroom.grading.coursefolder import (
+    CHECK,
     START,
     course_folder,
     grades,
@@ -19,14 +20,6 @@ from tests.classroom.grading.coursefolder import (
     result,
     score_by_hand,
 )
-
-CHECK = "weight_norm-check"
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
-    with open_course(course_folder(tmp_path / "course")) as course:
-        yield course
 
 
 def penalty(course: Course, student: str, lesson: str = START) -> float | None:

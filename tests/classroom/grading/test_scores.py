@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +11,10 @@ from grokedu.classroom.grading.scores import NOT_ENTERED, NOT_GRADED, scores
 from tests.classroom.grading.coursefolder import (
     GROKKING,
     START,
-    course_folder,
     hand_in,
     result,
     score_by_hand,
 )
-
-
-@pytest.fixture
-def course(tmp_path: Path) -> Iterator[Course]:
-    with open_course(course_folder(tmp_path / "course")) as course:
-        yield course
 
 
 def grade(course: Course, given: Result) -> None:
