@@ -22,7 +22,11 @@ from grokedu.symmetry.invariants import (
 )
 from grokedu.symmetry.orbit import norm_along_orbit, random_orbit, rescale, rescale_neuron
 from grokedu.symmetry.pairs import Pair, sequential_pairs, symmetry_of
-from grokedu.symmetry.transformer import balance_transformer, transformer_pairs
+from grokedu.symmetry.transformer import (
+    balance_transformer,
+    residual_pair,
+    transformer_pairs,
+)
 
 __all__ = [
     "Pair",
@@ -42,6 +46,7 @@ __all__ = [
     "path_norm",
     "product_of_norms",
     "random_orbit",
+    "residual_pair",
     "rescale",
     "rescale_neuron",
     "sequential_pairs",

@@ -1,7 +1,10 @@
-"""The exact symmetries of the one-layer transformer: V-O, Q-K and, with ReLU, in-out.
+"""The exact symmetries of the one-layer transformer: V-O, Q-K, with ReLU in-out, and one more.
 
-They are all there are among its tensors' scales: nothing forces the embedding and the unembedding
-to have equal norms, since the attention's softmax and the residual stream stand between them.
+The fourth is the residual stream's: without layer norm, what writes into it may be multiplied by
+beta where what reads from it is divided by beta. None of them makes the embedding and the
+unembedding alone trade scale. At the least norm the fourth leaves, with the other three, ``|W_E|^2 +
+|W_pos|^2 + |b_in|^2 + |b_out|^2 = |W_U|^2 + |W_Q|^2 + |W_K|^2``, so that W_E and W_U come out equal
+where the rest is small.
 Names and shapes are those of :mod:`grokedu.models.transformer`; runs may lead.
 """
 
@@ -29,8 +32,28 @@ def transformer_pairs() -> dict[str, Pair]:
     }
 
 
+def residual_pair() -> Pair:
+    """The residual stream: what writes into it and what reads from it, for each of its dimensions.
+
+    >>> import torch
+    >>> from grokedu.models.transformer import Transformer
+    >>> from grokedu.symmetry import rescale
+    >>> model, pairs = Transformer(5, d_model=8, heads=2, d_mlp=6), torch.tensor([[1, 2]])
+    >>> params = model.init(torch.Generator().manual_seed(0), torch.float64)
+    >>> other = rescale(params, residual_pair(), 3.0)
+    >>> bool(torch.allclose(model.apply(other, pairs), model.apply(params, pairs)))
+    True
+    """
+    return Pair(
+        {"W_E": "vm", "W_pos": "pm", "W_O": "hdm", "W_out": "jm", "b_out": "m"},
+        {"W_Q": "hmd", "W_K": "hmd", "W_V": "hmd", "W_in": "mj", "W_U": "mc"},
+        "linear",
+        "m",
+    )
+
+
 def balance_transformer(params: Params) -> dict[str, Tensor]:
-    """The transformer of least norm with the same function, among all its exact symmetries.
+    """The transformer of least norm with the same function, among the first three symmetries.
 
     In each head V-O and Q-K allow any invertible matrix between them, and are balanced by their
     singular values (:func:`grokedu.symmetry.balance_linear`); the neurons by their scales.

@@ -119,11 +119,11 @@ def test_the_pairs_of_a_sequence_skip_what_allows_none() -> None:
 def test_the_transformers_pairs_keep_its_function_and_others_do_not() -> None:
     model = Transformer(p=5, d_model=8, heads=2, d_mlp=12)
     params = model.init([torch.Generator().manual_seed(s) for s in range(2)], torch.float64)
-    params["b_in"] = torch.randn_like(params["b_in"])
+    params |= {name: torch.randn_like(params[name]) for name in ("b_in", "b_out")}
     pairs = torch.cartesian_prod(torch.arange(5), torch.arange(5))
     before = transformer_forward(params, pairs)
     generator = torch.Generator().manual_seed(3)
-    for pair in symmetry.transformer_pairs().values():
+    for pair in (*symmetry.transformer_pairs().values(), symmetry.residual_pair()):
         shape = pair.squares(params)[0].shape
         scale = torch.rand(shape, generator=generator, dtype=torch.float64) + 0.3
         after = transformer_forward(symmetry.rescale(params, pair, scale), pairs)
@@ -131,6 +131,19 @@ def test_the_transformers_pairs_keep_its_function_and_others_do_not() -> None:
     traded = params | {"W_E": params["W_E"] * 2, "W_pos": params["W_pos"] * 2}
     traded["W_U"] = params["W_U"] / 2
     assert (transformer_forward(traded, pairs) - before).abs().max() > 0.01
+
+
+def test_the_residual_stream_links_what_writes_into_it_with_what_reads_from_it() -> None:
+    model = Transformer(p=5, d_model=8, heads=2, d_mlp=12)
+    params = model.init(torch.Generator().manual_seed(0), torch.float64)
+    params["b_in"] = torch.full_like(params["b_in"], 0.3)
+    pairs = [*symmetry.transformer_pairs().values(), symmetry.residual_pair()]
+    least = symmetry.balance(params, pairs, tolerance=1e-9)
+    square = {name: float(tensor.square().sum()) for name, tensor in least.items()}
+    write = square["W_E"] + square["W_pos"] + square["b_in"] + square["b_out"]
+    assert write == pytest.approx(square["W_U"] + square["W_Q"] + square["W_K"], rel=1e-6)
+    alone = symmetry.balance(params, pairs[:3], tolerance=1e-9)
+    assert l2_norm(least) < l2_norm(alone) * (1 - 1e-4)
 
 
 def test_runs_on_their_orbits_are_each_alone() -> None:
