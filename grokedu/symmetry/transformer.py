@@ -2,9 +2,11 @@
 
 The fourth is the residual stream's: without layer norm, what writes into it may be multiplied by
 beta where what reads from it is divided by beta. None of them makes the embedding and the
-unembedding alone trade scale. At the least norm the fourth leaves, with the other three, ``|W_E|^2 +
-|W_pos|^2 + |b_in|^2 + |b_out|^2 = |W_U|^2 + |W_Q|^2 + |W_K|^2``, so that W_E and W_U come out equal
-where the rest is small.
+unembedding alone trade scale. At the least norm of all four::
+
+    |W_E|^2 + |W_pos|^2 + |b_in|^2 + |b_out|^2 = |W_U|^2 + |W_Q|^2 + |W_K|^2
+
+so that W_E and W_U come out equal where the rest is small.
 Names and shapes are those of :mod:`grokedu.models.transformer`; runs may lead.
 """
 
