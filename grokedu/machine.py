@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from dataclasses import dataclass
@@ -48,6 +49,30 @@ def report() -> Machine:
         python=platform.python_version(),
         torch=torch.__version__,
     )
+
+
+def free_memory(device: torch.device | str = "cpu") -> float:
+    """How many bytes are free on a device; infinity where the system does not tell.
+
+    >>> free_memory() > 1e6
+    True
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        table = Path("/proc/meminfo").read_text(encoding="ascii").split()
+        available = 1024.0 * int(table[table.index("MemAvailable:") + 1])
+    except (OSError, ValueError):
+        return _memory_bytes() / 2 or math.inf
+    try:
+        limit, used = (
+            int(Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii"))
+            for name in ("max", "current")
+        )
+    except (OSError, ValueError):  # no control group, or one without a limit
+        return available
+    return float(min(available, limit - used))
 
 
 def _memory_bytes() -> int:

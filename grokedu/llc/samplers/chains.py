@@ -20,7 +20,10 @@ class Sampler(Protocol):
     ``gradient`` (C, d), the mean loss's; ``step_size`` (C,), which may be replaced between steps.
     """
 
-    potential: Potential
+    @property
+    def potential(self) -> Potential:
+        """What is drawn from."""
+        ...
 
     def init(self, params: Params, seeds: Sequence[int]) -> State:
         """The state of chains at ``params``, tensors (C, ...), with one seed a chain."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,15 +12,27 @@ from grokedu.llc.samplers.metropolis import settle, start_full
 from grokedu.llc.samplers.potential import Params, Potential
 from grokedu.llc.samplers.streams import State, draw
 
+Preconditioner = Callable[[Tensor], Tensor]
+
+
+def same(vectors: Tensor) -> Tensor:
+    """The preconditioner that changes nothing."""
+    return vectors
+
 
 def leapfrog(
-    potential: Potential, place: State, momentum: Tensor, step_size: Tensor, steps: int
+    potential: Potential,
+    place: State,
+    momentum: Tensor,
+    step_size: Tensor,
+    steps: int,
+    preconditioner: Preconditioner = same,
 ) -> tuple[State, Tensor]:
     """So many leapfrog steps of the dynamics with energy U(w) + |p|^2 / 2.
 
-    One step, with e the step size::
+    One step, with e the step size and A the preconditioner::
 
-        p <- p - e / 2 * grad U(w),    w <- w + e * p,    p <- p - e / 2 * grad U(w)
+        p <- p - e / 2 * A grad U(w),    w <- w + e * A p,    p <- p - e / 2 * A grad U(w)
 
     It is undone by the same steps from -p, keeps volumes, and misses the energy by O(e^2).
 
@@ -30,6 +42,8 @@ def leapfrog(
         momentum: p, (C, d).
         step_size: (C,).
         steps: at least 1; each takes one gradient.
+        preconditioner: a symmetric linear map of rows, (C, d); these are the dynamics of A^-1 w
+            with unit masses, or of w with the mass matrix A^-2.
 
     Returns:
         The place reached, with its loss and gradient, and the momentum there.
@@ -47,16 +61,17 @@ def leapfrog(
     step = step_size.unsqueeze(1)
     for at in range(steps):
         # The half steps between two moves are one whole step.
-        momentum = momentum - (step if at else step / 2) * potential.gradient(position, gradient)
-        position = position + step * momentum
+        force = preconditioner(potential.gradient(position, gradient))
+        momentum = momentum - (step if at else step / 2) * force
+        position = position + step * preconditioner(momentum)
         loss, gradient = potential.evaluate(position)
-    momentum = momentum - step / 2 * potential.gradient(position, gradient)
+    momentum = momentum - step / 2 * preconditioner(potential.gradient(position, gradient))
     return {"position": position, "loss": loss, "gradient": gradient}, momentum
 
 
 @dataclass(frozen=True)
 class HMC:
-    """Hamiltonian Monte Carlo (Duane et al. 1987; Neal 2011, arXiv 1206.1901), unit masses.
+    """Hamiltonian Monte Carlo (Duane et al. 1987; Neal 2011, arXiv 1206.1901).
 
     A momentum is drawn, :func:`leapfrog` follows it, and the place reached is taken with
     probability min(1, exp(H - H')), H being U(w) + |p|^2 / 2: exact for any step size.
@@ -66,6 +81,7 @@ class HMC:
         step_size: of the leapfrog, a number or a tensor of shape (C,); its square is comparable to
             a step size of SGLD or MALA.
         leapfrogs: the mean number of leapfrog steps in a trajectory, at least 1.
+        preconditioner: see :func:`leapfrog`; unit masses without one.
 
     Trajectories of one length can return to where they began; so the number of steps varies over
     1 .. 2 * leapfrogs - 1. All chains take the same number at once, else some would wait, and it
@@ -89,6 +105,7 @@ class HMC:
     potential: Potential
     step_size: float | Tensor
     leapfrogs: int = 20
+    preconditioner: Preconditioner = same
 
     def __post_init__(self) -> None:
         if self.leapfrogs < 1:
@@ -106,7 +123,12 @@ class HMC:
         drawn, state = draw(state)
         momentum, count = drawn.normals, int(state["count"])
         reached, momentum_there = leapfrog(
-            self.potential, state, momentum, state["step_size"], self.steps_of(count)
+            self.potential,
+            state,
+            momentum,
+            state["step_size"],
+            self.steps_of(count),
+            self.preconditioner,
         )
         fall = self._energy(state, momentum) - self._energy(reached, momentum_there)
         after = settle(state, reached, fall, drawn.uniforms)

@@ -1,0 +1,217 @@
+"""From a problem to traces: warm-up, then draws until a budget or an error is reached."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from grokedu.llc.diagnostics import monte_carlo_error
+from grokedu.llc.problem import Problem
+from grokedu.llc.samplers import SGLD, Sampler, State
+from grokedu.llc.samplers.potential import Potential
+from grokedu.llc.samplers.whitening import Curvature, curvature
+from grokedu.llc.warm_up import LEAPFROGS, warm_up
+
+BURN_IN = 0.5  # of the budget
+ENOUGH = 20  # draws before a Monte Carlo error is believed
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much each chain may do: so many gradients, seconds, or until an error is reached.
+
+    With ``target_error`` the other two are the most that is spent on it.
+
+    >>> Budget(gradients=1000).spent(250)
+    0.25
+    """
+
+    gradients: int | None = None
+    seconds: float | None = None
+    target_error: float | None = None
+    begun: float = field(default_factory=time.perf_counter, repr=False)
+
+    def __post_init__(self) -> None:
+        given = {"gradients": self.gradients, "seconds": self.seconds}
+        for name, value in {**given, "target_error": self.target_error}.items():
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"{name} is {value}; wanted a number above 0")
+        if self.gradients is None and self.seconds is None:
+            raise ValueError("neither gradients nor seconds were given; wanted at least one")
+
+    def spent(self, gradients: int) -> float:
+        """The share that is gone after so many gradients of each chain."""
+        shares = [0.0]
+        if self.gradients is not None:
+            shares.append(gradients / self.gradients)
+        if self.seconds is not None:
+            shares.append((time.perf_counter() - self.begun) / self.seconds)
+        return max(shares)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What P times C chains did after their burn-in.
+
+    Attributes:
+        loss: (T, P, C), the mean loss at each draw, float64.
+        square: (T, P, C), the squared distance from w*.
+        acceptance: (T, P, C), nan for a sampler without a correction.
+        loss_at_center: (P,).
+        gradient_at_center: (P, d), that of the mean loss.
+        gradients: what each chain has taken in all.
+        curvature: at w*.
+        settings: of the sampler, by name.
+    """
+
+    loss: Tensor
+    square: Tensor
+    acceptance: Tensor
+    loss_at_center: Tensor
+    gradient_at_center: Tensor
+    gradients: int
+    curvature: Curvature
+    settings: dict[str, Any]
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Numbers below 1e-38 are 0 for a while: far from w* probabilities are that small, and CPUs
+    take a hundred times longer over them.
+    """
+    flushed = torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        if flushed:
+            torch.set_flush_denormal(False)
+
+
+@torch.no_grad()
+def sample(
+    problem: Problem,
+    chains: int,
+    budget: Budget,
+    *,
+    seed: int = 0,
+    heat: float = 1000.0,
+    leapfrogs: int = LEAPFROGS,
+    sampler: Callable[[Potential], Sampler] | None = None,
+    progress: bool = True,
+) -> Draws:
+    """Draws from the problem's posteriors, with chains that begin at w*.
+
+    The first half of the budget is burn-in; with ``target_error`` a twentieth of it at most, or
+    1200 gradients. All posteriors use the same random numbers, chain by chain.
+
+    Args:
+        problem: P posteriors.
+        chains: C, at least 2.
+        budget: what may be spent.
+        seed: of all chains.
+        heat, leapfrogs: see :func:`grokedu.llc.warm_up.warm_up`.
+        sampler: from the potential of P C chains to a sampler; used as it is, without tuning.
+        progress: whether to show a bar.
+
+    Raises:
+        ValueError: for fewer than two chains, a budget that ends in the burn-in, and as
+            :func:`grokedu.llc.warm_up.warm_up`.
+    """
+    if chains < 2:
+        raise ValueError(f"chains is {chains}; wanted at least 2, to compare them")
+    potential = problem.potential(chains)
+    center = potential.flat(problem.starts(chains))
+    at_center = problem.potential(1).evaluate(center[::chains])
+    share = BURN_IN
+    if budget.target_error is not None and budget.gradients is not None:
+        share = min(BURN_IN, max(0.05, 1200 / budget.gradients))
+    seeds = [seed * 1000 + chain for chain in range(chains)] * len(problem)
+    with (
+        flushed_denormals(),
+        tqdm(
+            total=1.0,
+            disable=not progress,
+            desc="draws",
+            leave=False,
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {postfix}",
+        ) as bar,
+    ):
+
+        def spent(gradients: int) -> float:
+            gone = budget.spent(gradients)
+            bar.update(min(gone, 1.0) - bar.n)
+            return gone / share
+
+        chosen: Sampler
+        if sampler is None:
+            tuned = warm_up(problem, chains, seeds, spent, heat=heat, leapfrogs=leapfrogs)
+            chosen, state, gradients = tuned.sampler, tuned.state, tuned.gradients
+            curved = tuned.curvature
+            settings = {
+                "sampler": "HMC",
+                "step_size": state["step_size"][::chains].tolist(),
+                "floor": tuned.floor.tolist(),
+                "leapfrogs": leapfrogs,
+                "heat": heat,
+            }
+        else:
+            chosen = sampler(potential)
+            curved = curvature(problem.potential(1), center[::chains])
+            state = chosen.init(problem.starts(chains), seeds)
+            settings, gradients = {"sampler": type(chosen).__name__}, 0
+            if type(chosen) is SGLD:
+                settings["uncorrected_step_size"] = float(torch.as_tensor(chosen.step_size).max())
+            while spent(gradients) < 1:
+                gradients += _cost(chosen, state)
+                state = chosen.step(state)
+        rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        while budget.spent(gradients) < 1:
+            spent(gradients)
+            gradients += _cost(chosen, state)
+            state = chosen.step(state)
+            rows.append(_row(state, center))
+            if budget.target_error is not None and _reached(rows, at_center[0], chains, budget):
+                break
+    if not rows:
+        raise ValueError(
+            f"the budget of {budget} ended in the burn-in, after {gradients} gradients; wanted more"
+        )
+    loss, square, acceptance = (
+        torch.stack(each).view(len(rows), len(problem), chains) for each in zip(*rows, strict=True)
+    )
+    return Draws(
+        loss, square, acceptance, at_center[0].double(), at_center[1], gradients, curved, settings
+    )
+
+
+def _cost(sampler: Sampler, state: State) -> int:
+    steps_of = getattr(sampler, "steps_of", None)
+    return steps_of(int(state["count"])) if steps_of else 1
+
+
+def _row(state: State, center: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    loss = state["loss"].double()
+    square = (state["position"] - center).square().sum(dim=1).double()
+    return loss, square, state.get("acceptance", torch.full_like(loss, torch.nan)).double()
+
+
+def _reached(
+    rows: Sequence[tuple[Tensor, Tensor, Tensor]], at_center: Tensor, chains: int, budget: Budget
+) -> bool:
+    if len(rows) < ENOUGH or len(rows) % ENOUGH:
+        return False
+    losses = torch.stack([row[0] for row in rows]).view(len(rows), -1, chains)
+    excess = losses - at_center.double().unsqueeze(1)
+    for at in range(excess.shape[1]):
+        value, error = excess[:, at].mean().item(), monte_carlo_error(excess[:, at])
+        if not error <= (budget.target_error or 0) * abs(value):
+            return False
+    return True
