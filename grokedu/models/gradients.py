@@ -65,7 +65,8 @@ class ExactGradient:
     ) -> None:
         if loss not in LOSSES:
             raise ValueError(f"loss is {loss!r}; wanted one of {', '.join(LOSSES)}")
-        self.model, self.loss = model, loss
+        self.model, self.loss, self.weights, self.labels = model, loss, weights, labels
+        self.losses = weights.new_zeros(len(labels))  # of the last call, where they are asked for
         (runs, n), p, width = labels.shape, model.p, model.width
         self._rows_of_the_table(pairs)
         label = labels.unsqueeze(1)
@@ -78,12 +79,16 @@ class ExactGradient:
         self.back = torch.empty_like(self.active)
         self.logits = torch.empty_like(self.one_hot)
 
-    def __call__(self, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The gradients of params with a leading axis of S runs, by name."""
+    def __call__(self, params: Mapping[str, Tensor], *, losses: bool = False) -> dict[str, Tensor]:
+        """The gradients of params with a leading axis of S runs, by name.
+
+        With ``losses`` the attribute of that name holds the loss of each run afterwards, (S,).
+        """
         hidden = self._hidden(params)
         active = self._activate(hidden)  # (S, n, N)
         readout = params["W"].mT.clone(memory_format=torch.contiguous_format)  # (S, p, N)
-        error = self._error(torch.bmm(readout, active.mT, out=self.logits), params)  # (S, p, n)
+        logits = torch.bmm(readout, active.mT, out=self.logits)
+        error = self._error(logits, params, losses)  # (S, p, n)
         grads = {"W": torch.bmm(error, active).mT}
         if self.model.biases:
             grads["c"] = error.sum(dim=2)
@@ -136,12 +141,73 @@ class ExactGradient:
         bell = torch.exp(-0.5 * hidden.square()) / math.sqrt(2 * math.pi)
         return 0.5 * (1 + torch.erf(hidden / math.sqrt(2))) + hidden * bell
 
-    def _error(self, logits: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+    def _error(self, logits: Tensor, params: Mapping[str, Tensor], losses: bool) -> Tensor:
         """The derivative of the loss by the logits, in their place."""
         if self.model.biases:
             logits.add_(params["c"].unsqueeze(-1))
         if self.loss == "mse":
-            return logits.sub_(self.one_hot).mul_(self.scale)
-        odds = logits.sub_(logits.amax(dim=1, keepdim=True)).exp_()
-        error = odds.div_(odds.sum(dim=1, keepdim=True)).mul_(self.scale)  # 0 at the label
+            difference = logits.sub_(self.one_hot)
+            if losses:
+                each = difference.square().mean(dim=1)
+                self.losses = (each * self.weights).sum(dim=1)
+            return difference.mul_(self.scale)
+        logits.sub_(logits.amax(dim=1, keepdim=True))
+        right = logits.gather(1, self.labels.unsqueeze(1)) if losses else None
+        odds = logits.exp_()
+        total = odds.sum(dim=1, keepdim=True)
+        if right is not None:
+            self.losses = ((total.log() - right).squeeze(1) * self.weights).sum(dim=1)
+        error = odds.div_(total).mul_(self.scale)  # 0 at the label
         return error.addcmul_(self.one_hot, error.sum(dim=1, keepdim=True), value=-1)
+
+
+class ExactLoss:
+    """The mean loss of copies of a two-layer network and its gradient, for the samplers of the LLC.
+
+    A :class:`grokedu.llc.samplers.LossAndGradient` without minibatches.
+
+    Args:
+        model: the architecture.
+        pairs: int64 (n, 2), the examples that all copies are judged on.
+        labels: int64 (n,).
+        loss: "cross_entropy" or "mse", as for :class:`ExactGradient`.
+
+    >>> model = TwoLayer(3, 4)
+    >>> params = model.init([torch.Generator().manual_seed(seed) for seed in range(5)])
+    >>> exact = ExactLoss(model, torch.tensor([[1, 2]]), torch.tensor([0]))
+    >>> losses, gradients = exact(params, None)
+    >>> losses.shape, tuple(gradients["W"].shape)
+    (torch.Size([5]), (5, 4, 3))
+    """
+
+    def __init__(
+        self, model: TwoLayer, pairs: Tensor, labels: Tensor, loss: str = "cross_entropy"
+    ) -> None:
+        self.model, self.pairs, self.labels, self.loss = model, pairs, labels, loss
+        self.of_copies: dict[tuple[int, torch.dtype], ExactGradient] = {}
+
+    def __call__(
+        self, params: Mapping[str, Tensor], rows: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The losses, (C,), and gradients, (C, ...), of all examples.
+
+        Raises:
+            ValueError: for rows: it has no minibatches.
+        """
+        if rows is not None:
+            raise ValueError("there are no minibatches here; leave batch_size out")
+        first = next(iter(params.values()))
+        copies, examples = len(first), len(self.labels)
+        key = (copies, first.dtype)
+        if key not in self.of_copies:
+            weights = torch.full((copies, examples), 1 / examples).to(first)
+            self.of_copies[key] = ExactGradient(
+                self.model,
+                self.pairs.expand(copies, -1, -1),
+                self.labels.expand(copies, -1),
+                weights,
+                self.loss,
+            )
+        gradient = self.of_copies[key]
+        found = gradient(params, losses=True)
+        return gradient.losses, found
