@@ -16,6 +16,22 @@ from torch import Tensor
 Probe = Callable[..., Any]
 PROBES: dict[str, Probe] = {}
 
+# Functions of a tensor, entry by entry, that answers can be tried on.
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "absolute": torch.abs,
+    "bent": lambda z: torch.where(z > 0, z, -z.square()),
+    "bent square": lambda z: torch.where(z > 0, z.square(), z),
+    "cubed relu": lambda z: torch.relu(z) ** 3,
+    "gelu": torch.nn.functional.gelu,
+    "leaky relu": torch.nn.functional.leaky_relu,
+    "linear": lambda z: z,
+    "relu": torch.relu,
+    "silu": torch.nn.functional.silu,
+    "sine": torch.sin,
+    "square": torch.square,
+    "tanh": torch.tanh,
+}
+
 
 def probe(function: Probe) -> Probe:
     """Register a probe under its function's name.
@@ -141,9 +157,54 @@ def training_steps(
 
 
 @probe
+def constrained_steps(
+    answer: Callable[..., Any],
+    groups: Sequence[Sequence[Tensor]],
+    targets: Sequence[Sequence[Tensor]],
+    optimizer: str,
+    options: Mapping[str, Any],
+    *constraint: Any,
+) -> dict[str, Any]:
+    """Call ``answer(optimizer, compute_loss, *constraint)`` once for each row of targets.
+
+    The optimizer is torch's, over parameter groups of several tensors; the loss is the squared
+    distance of all of them from the targets. Returns what each call returned, the weights after it,
+    and the tensors of the optimizer's memory at the end.
+    """
+    leaves = [[value.clone().requires_grad_() for value in group] for group in groups]
+    made = getattr(torch.optim, optimizer)([{"params": group} for group in leaves], **options)
+    weights = [value for group in leaves for value in group]
+
+    def loss(row: Sequence[Tensor]) -> Tensor:
+        return torch.stack(
+            [(w - t).square().sum() for w, t in zip(weights, row, strict=True)]
+        ).sum()
+
+    returned, states = [], []
+    for row in targets:
+        value = answer(made, lambda row=row: loss(row), *constraint)
+        returned.append(value.detach() if isinstance(value, Tensor) else value)
+        states.append([w.detach().clone() for w in weights])
+    memory = [
+        {k: v.detach() for k, v in made.state[w].items() if isinstance(v, Tensor)} for w in weights
+    ]
+    return {"returned": returned, "weights": states, "memory": memory}
+
+
+@probe
 def for_seeds(answer: Callable[..., Any], seeds: Sequence[int], *args: Any) -> list[Any]:
     """``answer(*args, generator)`` for a fresh generator of each seed."""
     return [answer(*args, torch.Generator().manual_seed(seed)) for seed in seeds]
+
+
+@probe
+def of_function(answer: Callable[..., Any], name: str, *args: Any) -> Any:
+    """``answer(f, *args)`` for the function of that name in :data:`FUNCTIONS`.
+
+    >>> of_function(lambda f: f(torch.tensor([-2.0, 3.0])), "relu")
+    tensor([0., 3.])
+    """
+    return answer(FUNCTIONS[name], *args)
 
 
 @probe

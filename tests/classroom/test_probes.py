@@ -127,3 +127,21 @@ def test_a_refusal_is_told_by_its_name_and_a_stub_is_not_one():
     assert drive("refusal", len, ([],), {}) == "none"
     reply = local({"f": stub})(Request("f", (1,), probe="refusal"))
     assert reply.status == "not attempted"
+
+
+def test_constrained_steps_go_through_every_group_and_show_the_memory():
+    def answer(optimizer, compute_loss, factor):
+        optimizer.zero_grad()
+        loss = compute_loss()
+        loss.backward()
+        optimizer.step()
+        return loss.item() * factor
+
+    groups = [[torch.tensor([1.0])], [torch.tensor([0.0, 2.0])]]
+    targets = [[torch.tensor([0.0]), torch.tensor([0.0, 0.0])]] * 2
+    options = {"lr": 0.25, "momentum": 0.5}
+    trace = drive("constrained_steps", answer, (groups, targets, "SGD", options, 10.0), {})
+    assert trace["returned"][0] == 50.0  # 1 + 4, times 10
+    assert difference(trace["weights"][0], [torch.tensor([0.5]), torch.tensor([0.0, 1.0])]) == ""
+    assert [sorted(one) for one in trace["memory"]] == [["momentum_buffer"]] * 2
+    assert groups[0][0].item() == 1.0
