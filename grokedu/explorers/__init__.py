@@ -1,5 +1,6 @@
 """Explorers: pictures that follow sliders; without ipywidgets they stand still."""
 
 from grokedu.explorers.grokking import GrokkingExplorer
+from grokedu.explorers.symmetry import SymmetryExplorer
 
-__all__ = ["GrokkingExplorer"]
+__all__ = ["GrokkingExplorer", "SymmetryExplorer"]

@@ -14,8 +14,10 @@ from grokedu.figures.norms import norms
 from grokedu.figures.orbit import orbit
 from grokedu.figures.progress_measures import progress_measures
 from grokedu.figures.remedies import remedies
+from grokedu.figures.rescaling import rescaling
 from grokedu.figures.size_data_map import size_data_map
 from grokedu.figures.style import Described, show
+from grokedu.figures.traces import Panel, traces
 from grokedu.figures.training_states import training_states
 from grokedu.figures.weight_decay_law import weight_decay_law
 
@@ -23,6 +25,7 @@ __all__ = [
     "Arm",
     "Described",
     "LiveCurves",
+    "Panel",
     "accuracy_and_norm",
     "balance",
     "critical_fraction",
@@ -36,8 +39,10 @@ __all__ = [
     "orbit",
     "progress_measures",
     "remedies",
+    "rescaling",
     "show",
     "size_data_map",
+    "traces",
     "training_states",
     "ungrokking",
     "weight_decay_law",

@@ -14,6 +14,7 @@ def orbit(
     sharpness: npt.ArrayLike,
     loss: npt.ArrayLike,
     *,
+    unit: str = "nats",
     title: str = "",
 ) -> Described:
     """Norm, sharpness and loss against the scale β of every neuron's incoming weights.
@@ -23,6 +24,7 @@ def orbit(
         norm: (K,) L2 norms of all weights.
         sharpness: (K,) largest eigenvalues of the Hessian.
         loss: (K,) the loss, which does not move.
+        unit: of the loss.
         title: drawn above, if any.
     """
     beta, length, top, flat = (np.asarray(one) for one in (scales, norm, sharpness, loss))
@@ -35,11 +37,12 @@ def orbit(
     for axes in (left, right):
         axes.axvline(1.0, color=BLACK, lw=0.6, alpha=0.5)
         log_scale(axes, "x", subs=(1.0, 2.0, 5.0))
-        log_scale(axes, "y", subs=(1.0, 2.0, 5.0))
+        low, high = axes.get_ylim()
+        log_scale(axes, "y", subs=(1.0, 2.0, 5.0) if high < 300 * low else (1.0,))
         axes.set_xlabel("scale β of incoming weights")
         axes.legend(frameon=False, fontsize=8)
     left.set_ylabel("L2 norm")
-    right.set_ylabel("loss (nats), curvature of the loss")
+    right.set_ylabel(f"loss ({unit}), curvature of the loss")
     if title:
         figure.suptitle(title, fontsize=10)
     figure.alt = (

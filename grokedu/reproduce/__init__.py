@@ -85,12 +85,12 @@ def main(
     folder: Path | None = None,
     work: Path = Path("build/ensemble"),
 ) -> int:
-    """The command ``grokedu reproduce``: a claim, ``all`` of them, or the shared ``ensemble``.
+    """The command ``grokedu reproduce``: a claim, ``all`` of them, or runs that lessons share.
 
     Args:
         name: without one, the names are listed.
-        quick, progress, folder: as for :func:`reproduce`. A quick ensemble is one of its cells for
-            a few hundred steps, which overwrites nothing.
+        quick, progress, folder: as for :func:`reproduce`. A quick "ensemble" is one of its cells,
+            quick "transformer-norms" one run, for a few hundred steps, which overwrites nothing.
         work: where a cut-off making of the ensemble is kept and goes on from.
 
     Returns:
@@ -100,6 +100,7 @@ def main(
         for claim, what in CLAIMS.items():
             print(f"{claim:20} {what}")
         print(f"{'ensemble':20} the runs that the claims and the lessons share, made anew")
+        print(f"{'transformer-norms':20} the norms of a transformer's tensors, for lesson 02")
         return 0
     if name == "ensemble":
         ensemble = import_module("grokedu.reproduce.ensemble")
@@ -107,6 +108,13 @@ def main(
             print(ensemble.train_cell((0.01, 1.0, 0.5), seeds=[0], steps=1000, progress=progress))
         else:
             print(f"Wrote {ensemble.ship(work, workers=2)}")
+        return 0
+    if name == "transformer-norms":
+        norms = import_module("grokedu.reproduce.transformer_norms")
+        if quick:
+            print(norms.train_transformers(seeds=[0], steps=300, progress=progress))
+        else:
+            print(f"Wrote {norms.ship()}")
         return 0
     into = folder or _folder(quick)
     for claim in CLAIMS if name == "all" else [name]:

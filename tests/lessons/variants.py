@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from tests.lessons import symmetry_variants
+
 NAN = float("nan")
 
 
@@ -224,4 +226,5 @@ VARIANTS: dict[str, tuple[Callable[..., Any], ...]] = {
     "01_grokking/train_step": (_step_none, _step_after, _step_closure),
     "01_grokking/grokking_delay": (_delay_loop, _delay_argmax, _delay_numpy),
     "01_grokking/censored_median": (_median_quantile, _median_loop, _median_numpy),
+    **symmetry_variants.VARIANTS,
 }
