@@ -32,22 +32,6 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
 }
 
-# Functions of a tensor, entry by entry, that answers can be tried on.
-FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "absolute": torch.abs,
-    "bent": lambda z: torch.where(z > 0, z, -z.square()),
-    "bent square": lambda z: torch.where(z > 0, z.square(), z),
-    "cubed relu": lambda z: torch.relu(z) ** 3,
-    "gelu": torch.nn.functional.gelu,
-    "leaky relu": torch.nn.functional.leaky_relu,
-    "linear": lambda z: z,
-    "relu": torch.relu,
-    "silu": torch.nn.functional.silu,
-    "sine": torch.sin,
-    "square": torch.square,
-    "tanh": torch.tanh,
-}
-
 
 def probe(function: Probe) -> Probe:
     """Register a probe under its function's name.
@@ -211,16 +195,6 @@ def constrained_steps(
 def for_seeds(answer: Callable[..., Any], seeds: Sequence[int], *args: Any) -> list[Any]:
     """``answer(*args, generator)`` for a fresh generator of each seed."""
     return [answer(*args, torch.Generator().manual_seed(seed)) for seed in seeds]
-
-
-@probe
-def of_function(answer: Callable[..., Any], name: str, *args: Any) -> Any:
-    """``answer(f, *args)`` for the function of that name in :data:`FUNCTIONS`.
-
-    >>> of_function(lambda f: f(torch.tensor([-2.0, 3.0])), "relu")
-    tensor([0., 3.])
-    """
-    return answer(FUNCTIONS[name], *args)
 
 
 @probe
