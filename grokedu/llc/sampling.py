@@ -130,6 +130,13 @@ def sample(
     potential = problem.potential(chains)
     center = potential.flat(problem.starts(chains))
     at_center = problem.potential(1).evaluate(center[::chains])
+    lost = ~(at_center[0] + at_center[1].sum(dim=1)).isfinite()
+    if bool(lost.any()):
+        where = lost.nonzero().flatten().tolist()
+        raise ValueError(
+            f"the loss or its gradient at w* is not finite, at points {where}; wanted a point "
+            "where both are numbers"
+        )
     share = BURN_IN
     if budget.target_error is not None and budget.gradients is not None:
         share = min(BURN_IN, max(0.05, 1200 / budget.gradients))

@@ -79,7 +79,8 @@ def curvature(potential: Potential, centers: Tensor, seed: int = 0) -> Curvature
             block = _orthonormal(rows, basis)
             rows = products(block)
             basis, images = torch.cat([basis, block], dim=1), torch.cat([images, rows], dim=1)
-    small = (basis @ images.mT).double()
+    # Beside w* the loss may be infinite; a guess at the curvature costs steps, not exactness.
+    small = (basis @ images.nan_to_num(0.0, 0.0, 0.0).mT).double()
     values, mixed = torch.linalg.eigh((small + small.mT) / 2)
     order = values.abs().argsort(dim=1, descending=True)[:, :kept]  # a saddle bends downwards
     leading = values.gather(1, order).sort(dim=1, descending=True)
