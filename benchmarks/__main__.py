@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from importlib import import_module
+from typing import Any
 
 NAMES = {
     "ensembles": "many small networks at once, beside plain PyTorch and vmap",
@@ -17,6 +18,11 @@ NAMES = {
     "grading": "a class of 30: grokedu grade beside stock nbgrader autograde",
     "transformer": "a step of the one-layer transformer: plain beside by tables",
     "transformer_grok": "seconds until the transformer at p = 113 generalises",
+    "llc": "the learning coefficient: all five tables, of which these are the first four",
+    "llc_accuracy": "the estimator where the exact value is known",
+    "llc_against": "beside SGLD and devinterp, at equal gradients",
+    "llc_throughput": "gradients a second, beside devinterp",
+    "llc_grokking": "40 checkpoints of a grokking run, and whether more gradients change them",
     "grading_memory": "a thousand submissions: memory as they go by",
 }
 
@@ -33,10 +39,17 @@ def main() -> int:
     if given.json:
         print(json.dumps(rows, indent=2))
         return 0
+    for title, table in rows.items() if isinstance(rows, dict) else [("", rows)]:
+        if title:
+            print(f"\n{title}")
+        _print(table)
+    return 0
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
     widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
     for row in [{name: name for name in widths}, *rows]:
         print("  ".join(str(row[name]).rjust(width) for name, width in widths.items()))
-    return 0
 
 
 if __name__ == "__main__":
