@@ -38,13 +38,14 @@ def write(folder: Path, name: str, result: dict[str, Any]) -> Path:
 
 
 def read(folder: Path, name: str) -> dict[str, Any]:
-    """Read a result.
+    """Read a result; where there is none at full size, the quick one in the folder ``quick``.
 
     Raises:
         ValueError: if it has not been made.
     """
-    path = folder / f"{name}.json"
-    if not path.exists():
+    sizes = folder / f"{name}.json", folder / "quick" / f"{name}.json"
+    path = next((path for path in sizes if path.exists()), None)
+    if path is None:
         have = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none"
         raise ValueError(
             f"there is no result {name!r} in {folder} (there: {have}); "

@@ -50,3 +50,10 @@ def test_prose_is_filled(folder: Path) -> None:
 def test_what_cannot_be_quoted_is_said(folder: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         results.fill(text, folder)
+
+
+def test_where_there_is_no_full_result_the_quick_one_is_quoted(tmp_path: Path) -> None:
+    results.write(tmp_path / "quick", "claim", {"slope": 1})
+    assert results.fill("{{claim.slope}}", tmp_path) == "1"
+    results.write(tmp_path, "claim", {"slope": 2})
+    assert results.fill("{{claim.slope}}", tmp_path) == "2"

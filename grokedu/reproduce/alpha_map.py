@@ -63,11 +63,14 @@ def train_points(
         generator=random_stream(seed, "batches"),
         record=[step for step in RECORDED if step < last],
     )
-    labels = {"alpha": [*alphas], "size": size, "seed": seed, "rate": rate}
+    same = {"size": np.array(size), "seed": np.array(seed), "rate": np.array(rate)}
     return Runs(
         steps=np.array(found.steps),
         history={name: values.astype(np.float32) for name, values in found.history.items()},
-        labels={name: np.array([*np.broadcast_to(v, len(alphas))]) for name, v in labels.items()},
+        labels={
+            "alpha": np.array([*alphas]),
+            **{name: np.repeat(value, len(alphas)) for name, value in same.items()},
+        },
     )
 
 
