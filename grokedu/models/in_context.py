@@ -135,7 +135,7 @@ class InContextTransformer:
             )
         tokens = interleave(inputs.to(params["embed"].dtype))  # (..., n, 2K, D+1)
         positions = params["position"][..., : tokens.shape[-2], :].unsqueeze(-3)
-        stream = tokens @ params["embed"].unsqueeze(-3) + positions  # (..., n, 2K, width)
+        stream = _linear(tokens, params["embed"]) + positions  # (..., n, 2K, width)
         for layer in range(self.layers):
             block = {
                 name.removeprefix(f"{layer}."): tensor
@@ -145,8 +145,8 @@ class InContextTransformer:
             stream = stream + self._attention(block, _normed(stream, block, "attention"))
             stream = stream + _mlp(block, _normed(stream, block, "mlp"))
         read = _normed(stream[..., 0::2, :], params, "final")
-        first = params["unembed"][..., :1].unsqueeze(-3)  # only the y of the next token is wanted
-        return (read @ first).squeeze(-1) + params["unembed_b"][..., :1].unsqueeze(-2)
+        first = params["unembed"][..., :1]  # only the y of the next token is wanted
+        return _linear(read, first).squeeze(-1) + params["unembed_b"][..., :1].unsqueeze(-2)
 
     def module(self, params: Mapping[str, Tensor]) -> View:
         """A ``torch.nn.Module`` whose parameters share the memory of ``params``.
@@ -157,7 +157,7 @@ class InContextTransformer:
 
     def _attention(self, block: Mapping[str, Tensor], stream: Tensor) -> Tensor:
         def heads(name: str) -> Tensor:  # (..., n, heads, 2K, width / heads)
-            projected = stream @ block[name].unsqueeze(-3)
+            projected = _linear(stream, block[name])
             return projected.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
 
         query, key, value = heads("query"), heads("key"), heads("value")
@@ -165,7 +165,7 @@ class InContextTransformer:
         after = scores.new_ones(scores.shape[-2:], dtype=torch.bool).triu(1)
         # Plain matrix products: torch's fused attention has no second derivative on CPUs.
         mixed = scores.masked_fill(after, -torch.inf).softmax(dim=-1) @ value
-        return mixed.transpose(-2, -3).flatten(-2) @ block["output"].unsqueeze(-3)
+        return _linear(mixed.transpose(-2, -3).flatten(-2), block["output"])
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,12 @@ def interleave(inputs: Tensor) -> Tensor:
     return both.flatten(-3, -2)
 
 
+def _linear(stream: Tensor, weight: Tensor) -> Tensor:
+    """(..., n, T, in) times each run's own (..., in, out), in one product a run: n are slow."""
+    flat = stream.flatten(-3, -2) @ weight
+    return flat.unflatten(-2, stream.shape[-3:-1])
+
+
 def _normed(stream: Tensor, params: Mapping[str, Tensor], name: str) -> Tensor:
     """A layer norm with each run's own gain and shift."""
     gain, shift = (params[f"{name}_{part}"][..., None, None, :] for part in ("gain", "shift"))
@@ -197,5 +203,5 @@ def _normed(stream: Tensor, params: Mapping[str, Tensor], name: str) -> Tensor:
 
 
 def _mlp(block: Mapping[str, Tensor], stream: Tensor) -> Tensor:
-    hidden = stream @ block["mlp_in"].unsqueeze(-3) + block["mlp_in_b"][..., None, None, :]
-    return F.relu(hidden) @ block["mlp_out"].unsqueeze(-3) + block["mlp_out_b"][..., None, None, :]
+    hidden = F.relu(_linear(stream, block["mlp_in"]) + block["mlp_in_b"][..., None, None, :])
+    return _linear(hidden, block["mlp_out"]) + block["mlp_out_b"][..., None, None, :]
