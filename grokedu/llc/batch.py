@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from types import FunctionType
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from grokedu.llc.diagnostics import effective_draws, monte_carlo_error, split_rhat
 from grokedu.llc.findings import Evidence, findings
@@ -17,11 +19,12 @@ from grokedu.llc.samplers import LossAndGradient, Sampler
 from grokedu.llc.samplers.potential import Params, Potential
 from grokedu.llc.samplers.whitening import DISTANCE
 from grokedu.llc.sampling import Budget, Draws, sample
-from grokedu.threads import in_threads
+from grokedu.threads import in_threads, one_thread
 
 GRADIENTS = 2400
 MOST_FOR_AN_ERROR = 40_000  # gradients, where a target error and no budget is given
-WEIGHTS_AT_ONCE = 2**16  # of all chains; up to here more of them cost next to nothing
+CACHED = 2**20  # bytes that all chains need at once; up to here more of them cost next to nothing
+SMALL = 2**24  # bytes below which a second thread of torch's own is a loss
 RAY = (1.0, 1.02, 1.2, 2.0, 4.0)
 
 Settings = float | Sequence[float] | Tensor
@@ -78,10 +81,11 @@ def estimate_at(
         _each("nbeta", wanted, points, first),
         _each("gamma", gamma, points, first),
     )
-    chains = chains or min(64, max(8, 1 << (WEIGHTS_AT_ONCE // problem.size).bit_length() - 1))
+    size = getattr(loss, "bytes_of_one", 4 * problem.size * first.element_size())
+    chains = chains or min(64, 1 << (max(8, CACHED // size).bit_length() - 1))
     if gradients is None and seconds is None:
         gradients = GRADIENTS if target_error is None else MOST_FOR_AN_ERROR
-    together = max(1, WEIGHTS_AT_ONCE // (problem.size * chains))
+    together = max(1, CACHED // (size * chains))
     parts = [slice(at, at + together) for at in range(0, points, together)]
 
     threads = 1 if isinstance(loss, FunctionType) or len(parts) == 1 else torch.get_num_threads()
@@ -92,19 +96,22 @@ def estimate_at(
             own = with_weight_decay(copy.deepcopy(loss), weight_decay)
             part = Problem(own, part.centers, part.nbeta, part.gamma)
         share = None if seconds is None else seconds / len(parts) * threads
-        draws = sample(
-            part,
-            chains,
-            Budget(gradients, share, target_error),
-            seed=seed,
-            heat=heat,
-            sampler=sampler,
-            progress=progress,
-        )
+        small = size * chains * together < SMALL and first.device.type == "cpu"
+        with one_thread() if small and threads == 1 else nullcontext():
+            draws = sample(
+                part,
+                chains,
+                Budget(gradients, share, target_error),
+                seed=seed,
+                heat=heat,
+                sampler=sampler,
+                progress=progress and len(parts) == 1,
+            )
         return _estimates(part, draws, n, weight_decay)
 
     found = map(one, parts) if threads == 1 else in_threads(one, parts)
-    return [estimate for part in found for estimate in part]
+    bar = tqdm(found, "points", len(parts), leave=False, disable=not progress or len(parts) == 1)
+    return [estimate for part in bar for estimate in part]
 
 
 def _each(name: str, value: Settings, points: int, like: Tensor) -> Tensor:

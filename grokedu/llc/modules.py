@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
+from torch.func import functional_call, vmap
 
+from grokedu.llc.samplers import differentiated
 from grokedu.llc.samplers.potential import Params
 from grokedu.machine import free_memory
 
@@ -81,31 +82,42 @@ class ModuleLoss:
         """The losses, (C,), and gradients, (C, ...); ``rows`` (C, b) chooses the examples."""
         chains = len(next(iter(params.values())))
         together = self._together(chains)
-        chosen = (*self.inputs, self.targets)
-        if rows is not None:
-            chosen = tuple(x[rows] for x in chosen)
-        axis = None if rows is None else 0
-        one = grad_and_value(self._loss_of_one)
+        both = differentiated(self._losses)
+        parts = [
+            both(
+                {name: tensor[at : at + together] for name, tensor in params.items()},
+                None if rows is None else rows[at : at + together],
+            )
+            for at in range(0, chains, together)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        gradients = {name: torch.cat([part[1][name] for part in parts]) for name in params}
+        return torch.cat([part[0] for part in parts]), gradients
+
+    def _losses(self, params: Params, rows: Tensor | None) -> Tensor:
+        """(C,), of copies that fit at once."""
+        chosen = [x if rows is None else x[rows] for x in (*self.inputs, self.targets)]
+        axes = (0, *[None if rows is None else 0] * len(chosen))
         if self.batched:
-            axes = (0, *[axis] * len(chosen))
             try:
-                gradients, losses = vmap(one, axes, chunk_size=together)(dict(params), *chosen)
-                return losses.detach(), gradients
+                return vmap(self._loss_of_one, axes)(dict(params), *chosen)
             except RuntimeError as error:
                 if "vmap" not in str(error) and "functorch" not in str(error):
                     raise
                 self.batched = False
                 reason = str(error).splitlines()[0]
                 warnings.warn(f"copies of the model go one by one, slowly: {reason}", stacklevel=2)
-        each = [
-            one(
-                {name: tensor[at] for name, tensor in params.items()},
-                *(x if axis is None else x[at] for x in chosen),
-            )
-            for at in range(chains)
+        copies = [
+            {name: tensor[at] for name, tensor in params.items()}
+            for at in range(len(next(iter(params.values()))))
         ]
-        stacked = {name: torch.stack([found[0][name] for found in each]) for name in params}
-        return torch.stack([found[1] for found in each]).detach(), stacked
+        return torch.stack(
+            [
+                self._loss_of_one(copy, *(x if rows is None else x[at] for x in chosen))
+                for at, copy in enumerate(copies)
+            ]
+        )
 
     def _loss_of_one(self, params: Params, *examples: Tensor) -> Tensor:
         *inputs, targets = examples
