@@ -31,6 +31,18 @@ def test_the_five_lines_print_and_draw_what_is_shown() -> None:
     plt.close("all")
 
 
+def test_the_learning_coefficient_is_estimated_as_shown() -> None:
+    code, shown = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", README, re.S)[1]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    got, want = ([*numbers(text)] for text in (printed.getvalue(), shown))
+    value, error, exact = 2, 3, -1  # after gamma and nbeta
+    assert want[exact] == got[exact]
+    assert abs(want[value] - want[exact]) < 2 * want[error]
+    assert abs(got[value] - got[exact]) < 4 * got[error]
+
+
 def test_every_command_shown_is_there() -> None:
     makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"make ([a-z-]+)", README):
