@@ -17,6 +17,7 @@ from grokedu.runs import Runs, load
 
 FOLDER = Path(__file__).parent
 ENSEMBLE = "ensemble.safetensors"
+ALPHA_MAP = "alpha_map.safetensors"
 TRANSFORMER_NORMS = "transformer_norms.safetensors"
 
 
@@ -72,6 +73,20 @@ def load_ensemble() -> Runs:
     Runs(5 runs to step 6000; seed={0, 1, 2, 3, 4}, lr=0.01, weight_decay=0.3, ...)
     """
     return load(verified(ENSEMBLE))
+
+
+@lru_cache(maxsize=1)
+def load_alpha_map() -> Runs:
+    """MNIST at a fixed norm: initial scale α × train size × seed × learning rate, at a few steps.
+
+    Adam on the sphere of each α's own norm, batches of 100, at the rate 1e-3 ("as given") or that
+    "times α"; the history has losses, accuracies, the norm and the angle of the last step. Made by
+    ``grokedu reproduce alpha-map``. Treat it as read-only: it is loaded once.
+
+    >>> load_alpha_map().select(alpha=8.0, size=200, rate="as given")
+    Runs(3 runs to step 1500; alpha=8, size=200, seed={0, 1, 2}, rate=as given)
+    """
+    return load(verified(ALPHA_MAP))
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """Explorers: pictures that follow sliders; without ipywidgets they stand still."""
 
 from grokedu.explorers.grokking import GrokkingExplorer
+from grokedu.explorers.sphere import SphereExplorer
 from grokedu.explorers.symmetry import SymmetryExplorer
 
-__all__ = ["GrokkingExplorer", "SymmetryExplorer"]
+__all__ = ["GrokkingExplorer", "SphereExplorer", "SymmetryExplorer"]

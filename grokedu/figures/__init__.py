@@ -1,6 +1,7 @@
 """Figures: one function a figure, each with an alt text, which ``show(figure)`` displays too."""
 
 from grokedu.figures.accuracy_and_norm import accuracy_and_norm
+from grokedu.figures.alpha_point import alpha_point
 from grokedu.figures.balance import balance
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
@@ -13,6 +14,7 @@ from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
 from grokedu.figures.orbit import orbit
 from grokedu.figures.progress_measures import progress_measures
+from grokedu.figures.radius import Ray, radius
 from grokedu.figures.remedies import remedies
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.size_data_map import size_data_map
@@ -26,7 +28,9 @@ __all__ = [
     "Described",
     "LiveCurves",
     "Panel",
+    "Ray",
     "accuracy_and_norm",
+    "alpha_point",
     "balance",
     "critical_fraction",
     "curves",
@@ -38,6 +42,7 @@ __all__ = [
     "norms",
     "orbit",
     "progress_measures",
+    "radius",
     "remedies",
     "rescaling",
     "show",

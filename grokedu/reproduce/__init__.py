@@ -100,6 +100,7 @@ def main(
         for claim, what in CLAIMS.items():
             print(f"{claim:20} {what}")
         print(f"{'ensemble':20} the runs that the claims and the lessons share, made anew")
+        print(f"{'alpha-map':20} lesson 03's map of MNIST at a fixed norm, made anew")
         print(f"{'transformer-norms':20} the norms of a transformer's tensors, for lesson 02")
         return 0
     if name == "ensemble":
@@ -115,6 +116,13 @@ def main(
             print(norms.train_transformers(seeds=[0], steps=300, progress=progress))
         else:
             print(f"Wrote {norms.ship()}")
+        return 0
+    if name == "alpha-map":
+        alpha_map = import_module("grokedu.reproduce.alpha_map")
+        if quick:
+            print(alpha_map.train_points([1.0, 8.0], 200, 0, "as given", last=100))
+        else:
+            print(f"Wrote {alpha_map.ship(work.with_name(name))}")
         return 0
     into = folder or _folder(quick)
     for claim in CLAIMS if name == "all" else [name]:

@@ -26,6 +26,24 @@ def landscape() -> Described:
     )  # fmt: skip
 
 
+def alpha_point() -> Described:
+    alphas, error = np.array([0.1, 1.0, 10.0]), np.array([0.9, 0.1, 0.7])[None, :, None]
+    both = error + 0.01 * np.arange(3.0)
+    found = Landscape(
+        alphas, np.array([200.0]), np.arange(3.0), both, both, 1 - both / 2, 1 - both, both
+    )
+    return figures.alpha_point(found, 10.0, live=(0.3, 0.68), title="a title")
+
+
+def radius() -> Described:
+    radii = np.geomspace(5, 200, 9)
+    rays = {
+        "memorised": figures.Ray(radii / 10, np.full(9, 0.25), 50.0),
+        "generalised": figures.Ray(1 / radii, np.full(9, 1.0), 50.0),
+    }
+    return figures.radius(radii, rays, title="a title")
+
+
 def delays() -> Described:
     nan = float("nan")
     return figures.delays(
@@ -67,6 +85,11 @@ def balance() -> Described:
 
 DRAWN = {
     "landscape": (landscape, "test error is least at α = 1 (0.11), and 0.71 at α = 10"),
+    "alpha point": (
+        alpha_point,
+        "test error 0.71 (0.70 to 0.72), over 3 seeds. A run trained just",
+    ),
+    "radius": (radius, "least 0.5 at 5, 20 at 200; accuracy 0.25"),
     "delays": (delays, "sphere: fitted at 210, generalised at 240"),
     "orbit": (orbit, "least at β = 1.6"),
     "accuracy and norm": (
@@ -95,3 +118,10 @@ def test_a_picture_with_units_and_an_alt_text_from_the_data(
 
 def test_censored_runs_are_told() -> None:
     assert "free: fitted at 100, 0 of 2 generalised by step 1000" in delays().alt
+
+
+def test_a_point_that_is_not_on_the_landscape_is_refused() -> None:
+    values = np.zeros((2, 1, 1))
+    found = Landscape(np.ones(1), np.array([1.0, 2.0]), np.zeros(1), *[values] * 5)
+    with pytest.raises(ValueError, match="wanted one size"):
+        figures.alpha_point(found, 1.0)
