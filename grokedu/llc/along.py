@@ -31,16 +31,17 @@ def llc_along(
 ) -> list[LLCEstimate]:
     """The learning coefficient at many checkpoints of one model, side by side.
 
-    All checkpoints see the same random numbers, so that their differences are less noisy than they
-    are.
+    All checkpoints see the same random numbers, so that a difference between two of them is less
+    noisy than either.
 
     Args:
         checkpoints: weights, each a module or a dictionary from names to tensors (a state dict); a
             mapping from steps to them is taken in its order.
         inputs, targets, loss, parameters, n: as for :func:`grokedu.llc.estimate_llc`.
         model: the module whose weights they are, or a loss function; not needed for modules.
-        settings: ``nbeta``, ``gamma``, ``chains``, ``gradients``, ``seed`` and all others of
-            :func:`grokedu.llc.batch.estimate_at`; nbeta and gamma may be one a checkpoint.
+        settings: ``nbeta``, ``gamma``, ``weight_decay``, ``chains``, ``gradients``, ``seconds`` (of
+            all checkpoints together), ``target_error``, ``sampler``, ``heat``, ``seed`` and
+            ``progress`` of :func:`grokedu.llc.estimate_llc`; nbeta and gamma may be one each.
 
     Raises:
         ValueError: for no checkpoints or weights with other names or shapes, and as
@@ -49,18 +50,20 @@ def llc_along(
     >>> loss = lambda params: params["w"].square().sum(dim=1) / 2 + params["w"][:, 0] ** 4
     >>> steps = {0: {"w": torch.zeros(2)}, 10: {"w": torch.tensor([0.0, 0.1])}}
     >>> found = llc_along(steps, model=loss, n=1e4, gamma=0.0, progress=False)
-    >>> [warning.name for one in found for warning in one.warnings]  # of the second
+    >>> [warning.name for warning in found[1].warnings][:2]
     ['not a minimum', 'negative']
     """
     listed = [*(checkpoints.values() if isinstance(checkpoints, Mapping) else checkpoints)]
     if not listed:
         raise ValueError("no checkpoints were given; wanted at least one")
+    if isinstance(listed[0], torch.Tensor):
+        raise ValueError("got tensors for checkpoints; wanted dictionaries of tensors, or modules")
     if model is None:
         if not isinstance(listed[0], nn.Module):
             raise ValueError("checkpoints that are dictionaries need the model they belong to")
         model = listed[0]
     first = listed[0]
-    weights = None if isinstance(model, nn.Module) else first
+    weights = None if isinstance(model, nn.Module) or isinstance(first, nn.Module) else first
     both, center, n = target_of(model, inputs, targets, loss, weights, parameters, n)
     rows = [_weights(one, center, at) for at, one in enumerate(listed)]
     centers = {name: torch.stack([row[name] for row in rows]) for name in center}

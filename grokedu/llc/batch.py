@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from grokedu.llc.diagnostics import effective_draws, monte_carlo_error, split_rhat
-from grokedu.llc.findings import Evidence, findings
+from grokedu.llc.findings import ERROR, Evidence, findings
 from grokedu.llc.problem import Problem, inverse_temperature, with_weight_decay
 from grokedu.llc.result import LLCEstimate
 from grokedu.llc.samplers import LossAndGradient, Sampler
@@ -26,6 +26,7 @@ MOST_FOR_AN_ERROR = 40_000  # gradients, where a target error and no budget is g
 CACHED = 2**20  # bytes that all chains need at once; up to here more of them cost next to nothing
 SMALL = 2**24  # bytes below which a second thread of torch's own is a loss
 RAY = (1.0, 1.02, 1.2, 2.0, 4.0)
+FRACTIONS = (1.0, 0.5, 0.2, 0.05, 0.01)  # of a Newton step
 
 Settings = float | Sequence[float] | Tensor
 
@@ -82,7 +83,10 @@ def estimate_at(
         _each("gamma", gamma, points, first),
     )
     size = getattr(loss, "bytes_of_one", 4 * problem.size * first.element_size())
-    chains = chains or min(64, 1 << (max(8, CACHED // size).bit_length() - 1))
+    if chains is None:
+        chains = min(64, 1 << (max(8, CACHED // size).bit_length() - 1))
+    if chains < 2:
+        raise ValueError(f"chains is {chains}; wanted at least 2, to compare them")
     if gradients is None and seconds is None:
         gradients = GRADIENTS if target_error is None else MOST_FOR_AN_ERROR
     together = max(1, CACHED // (size * chains))
@@ -107,7 +111,7 @@ def estimate_at(
                 sampler=sampler,
                 progress=progress and len(parts) == 1,
             )
-        return _estimates(part, draws, n, weight_decay)
+        return _estimates(part, draws, n, weight_decay, target_error)
 
     found = map(one, parts) if threads == 1 else in_threads(one, parts)
     bar = tqdm(found, "points", len(parts), leave=False, disable=not progress or len(parts) == 1)
@@ -130,18 +134,13 @@ def _each(name: str, value: Settings, points: int, like: Tensor) -> Tensor:
     return numbers.expand(points).to(like)
 
 
-def _estimates(problem: Problem, draws: Draws, n: float, weight_decay: float) -> list[LLCEstimate]:
+def _estimates(
+    problem: Problem, draws: Draws, n: float, weight_decay: float, target_error: float | None
+) -> list[LLCEstimate]:
     potential = problem.potential(1)
     centers = potential.flat(problem.starts(1))
     ray = torch.stack([potential.evaluate(centers * scale)[0] for scale in RAY], dim=1)
-    rest = draws.gradient_at_center - torch.einsum(
-        "pk,pkd->pd",
-        torch.einsum("pkd,pd->pk", draws.curvature.vectors, draws.gradient_at_center),
-        draws.curvature.vectors,
-    )
-    unit = rest / rest.norm(dim=1, keepdim=True).clamp(min=1e-30)
-    ahead, behind = (potential.evaluate(centers + s * DISTANCE * unit)[1] for s in (1, -1))
-    bent = ((ahead - behind) * unit).sum(dim=1) / (2 * DISTANCE)
+    falls = _falls(problem, draws, centers)
     found = []
     for at in range(len(problem)):
         nbeta, gamma = problem.nbeta[at].item(), problem.gamma[at].item()
@@ -151,12 +150,11 @@ def _estimates(problem: Problem, draws: Draws, n: float, weight_decay: float) ->
             draws.acceptance[:, at],
             nbeta,
             gamma,
-            draws.gradient_at_center[at],
+            falls[at].item(),
             draws.curvature.eigenvalues[at],
-            draws.curvature.vectors[at],
-            bent[at].item(),
             ray[at],
             draws.settings.get("uncorrected_step_size"),
+            max(ERROR, target_error or 0.0),
         )
         settings = {
             name: value[at] if isinstance(value, list) else value
@@ -182,3 +180,29 @@ def _estimates(problem: Problem, draws: Draws, n: float, weight_decay: float) ->
             )
         )
     return found
+
+
+def _falls(problem: Problem, draws: Draws, centers: Tensor) -> Tensor:
+    """By how much the potential is lower beside each centre, (P,), as far as a Newton step shows.
+
+    Along the known eigenvectors the step is that of the localised quadratic; along what is left of
+    the gradient its length is that of the curvature in that direction.
+    """
+    potential, bent = problem.potential(1), draws.curvature
+    nbeta, gamma = problem.nbeta.unsqueeze(1), problem.gamma.unsqueeze(1)
+    along = torch.einsum("pkd,pd->pk", bent.vectors, draws.gradient_at_center)
+    rest = draws.gradient_at_center - torch.einsum("pk,pkd->pd", along, bent.vectors)
+    unit = rest / rest.norm(dim=1, keepdim=True).clamp(min=1e-30)
+    ahead, behind = (potential.evaluate(centers + s * DISTANCE * unit)[1] for s in (1, -1))
+    curved = ((ahead - behind) * unit).sum(dim=1, keepdim=True) / (2 * DISTANCE)
+    shares, left = (
+        nbeta * slope / (nbeta * bend.clamp(min=0) + gamma).clamp(min=1e-12)
+        for slope, bend in ((along, bent.eigenvalues), (rest, curved))
+    )
+    step = left.nan_to_num() + torch.einsum("pk,pkd->pd", shares, bent.vectors)
+    here = potential.energy(centers, potential.evaluate(centers)[0])
+    lower = [torch.zeros_like(here)]
+    for fraction in FRACTIONS:
+        place = centers - fraction * step
+        lower.append(here - potential.energy(place, potential.evaluate(place)[0]))
+    return torch.stack(lower).nan_to_num(0.0, 0.0, 0.0).amax(dim=0)

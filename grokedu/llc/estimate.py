@@ -65,11 +65,13 @@ def estimate_llc(
             larger sample.
         nbeta: n times the inverse temperature; n / log(n) unless given.
         gamma: the precision of the Gaussian around w*. In a singular model the value depends on it
-            at every finite n.
+            at every finite n: compare models at one gamma, and look at several with
+            :func:`grokedu.llc.llc_grid`. Of d weights the chains move about sqrt(d / gamma).
         weight_decay: c for a term ``c / 2 * |w|^2`` inside L.
         chains: how many; by default 8 to 64, fewer for larger models.
-        gradients: what each chain may spend, 2400 by default. Half of it is burn-in.
-        seconds: spend so much time instead.
+        gradients: what each chain may spend, 2400 by default, each over all examples. Half of it
+            is burn-in; below 800 the chains have rarely cooled down.
+        seconds: spend so much time instead; with both, what ends first.
         target_error: stop at this relative standard error, 0.01 say, and after at most 40000
             gradients.
         sampler: a sampler of your own, ``functools.partial(SGLD, step_size=1e-5)`` for example;
@@ -77,6 +79,11 @@ def estimate_llc(
         heat: how many times too hot the chains begin; 1 begins at the wanted temperature.
         seed: of all random numbers.
         progress: whether to show a bar.
+
+    The result's ``warnings`` name what may be wrong: "not a minimum", "no finite minimum", "saddle"
+    and "negative" of w*; "not converged" (split R-hat above 1.2), "drift", "noisy" (a relative
+    error above 2.5 %, or the target), "stuck", "step size" and "diverged" of the chains. A module
+    that :func:`torch.func.vmap` cannot take, one with an LSTM for example, goes copy by copy.
 
     Raises:
         ValueError: for a loss that is not finite or not a mean, a module in train mode with dropout

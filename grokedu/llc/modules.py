@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -58,6 +59,16 @@ class ModuleLoss:
         loss: Loss,
         parameters: Sequence[str] | None = None,
     ) -> None:
+        if isinstance(loss, type) or not callable(loss):
+            raise ValueError(
+                f"loss is {loss!r}; wanted a function of outputs and targets, such as "
+                "F.cross_entropy or nn.CrossEntropyLoss()"
+            )
+        given = [*inputs] if isinstance(inputs, tuple) else [inputs]
+        if strange := [type(x).__name__ for x in (*given, targets) if not isinstance(x, Tensor)]:
+            raise ValueError(f"inputs or targets are {strange[0]}; wanted tensors")
+        if isinstance(parameters, str):
+            raise ValueError(f"parameters is {parameters!r}; wanted a list of names")
         self.model, self.targets, self.loss = model, targets, loss
         self.inputs = inputs if isinstance(inputs, tuple) else (inputs,)
         lengths = [len(x) for x in (*self.inputs, targets)]
@@ -103,7 +114,7 @@ class ModuleLoss:
             try:
                 return vmap(self._loss_of_one, axes)(dict(params), *chosen)
             except RuntimeError as error:
-                if "vmap" not in str(error) and "functorch" not in str(error):
+                if not re.search("vmap|functorch|batching rule", str(error), re.IGNORECASE):
                     raise
                 self.batched = False
                 reason = str(error).splitlines()[0]
@@ -156,7 +167,12 @@ class ModuleLoss:
         weights = {name: tensor[0] for name, tensor in self.center.items()}
         first = [x[:FIRST] for x in (*self.inputs, self.targets)]
         with torch.no_grad():
-            value = self._loss_of_one(weights, *first)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", message="Using a target size")
+                try:
+                    value = self._loss_of_one(weights, *first)
+                except UserWarning as error:
+                    raise ValueError(f"outputs and targets differ in shape: {error}") from None
             if not isinstance(value, Tensor) or value.shape != ():
                 given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
                 raise ValueError(f"the loss is {given}; wanted a scalar tensor, the mean loss")
@@ -167,7 +183,7 @@ class ModuleLoss:
         if not torch.allclose(value, again, rtol=1e-4):
             raise ValueError(
                 f"the loss is {value.item():g} and, called again, {again.item():g}; wanted a loss "
-                "without randomness: call model.eval()"
+                "without randomness (model.eval()) and a model that leaves its inputs alone"
             )
         if value != 0 and torch.allclose(twice, 2 * value, rtol=1e-3):
             raise ValueError(

@@ -21,6 +21,7 @@ from grokedu.llc.samplers.whitening import Curvature, curvature
 from grokedu.llc.warm_up import LEAPFROGS, warm_up
 
 BURN_IN = 0.5  # of the budget
+LEAST = 4  # draws of a chain, for a variance of each half
 ENOUGH = 20  # draws before a Monte Carlo error is believed
 
 
@@ -114,7 +115,7 @@ def sample(
 
     Args:
         problem: P posteriors.
-        chains: C, at least 2.
+        chains: C.
         budget: what may be spent.
         seed: of all chains.
         heat, leapfrogs: see :func:`grokedu.llc.warm_up.warm_up`.
@@ -122,11 +123,9 @@ def sample(
         progress: whether to show a bar.
 
     Raises:
-        ValueError: for fewer than two chains, a budget that ends in the burn-in, and as
+        ValueError: for a budget that ends in the burn-in, a loss that is not finite, and as
             :func:`grokedu.llc.warm_up.warm_up`.
     """
-    if chains < 2:
-        raise ValueError(f"chains is {chains}; wanted at least 2, to compare them")
     potential = problem.potential(chains)
     center = potential.flat(problem.starts(chains))
     at_center = problem.potential(1).evaluate(center[::chains])
@@ -187,9 +186,10 @@ def sample(
             rows.append(_row(state, center))
             if budget.target_error is not None and _reached(rows, at_center[0], chains, budget):
                 break
-    if not rows:
+    if len(rows) < LEAST:
         raise ValueError(
-            f"the budget of {budget} ended in the burn-in, after {gradients} gradients; wanted more"
+            f"the budget left {len(rows)} draws after the burn-in ({gradients} gradients in all); "
+            f"wanted at least {LEAST}, for example gradients=2400"
         )
     loss, square, acceptance = (
         torch.stack(each).view(len(rows), len(problem), chains) for each in zip(*rows, strict=True)

@@ -27,6 +27,7 @@ from grokedu.llc.samplers.whitening import Curvature, Whitening, curvature
 TARGET = 0.8  # acceptance
 GROUPS = 4  # of preconditioners
 COOLED = 0.8  # of the warm-up, after which the temperature is the wanted one
+COOLING = 1.5  # more of the time is spent near the wanted temperature than far from it
 LEAPFROGS = 16  # in a trajectory, on average
 
 Spent = Callable[[int], float]
@@ -101,7 +102,7 @@ def warm_up(
         if done >= COOLED and averaging is None:
             share, log_step = _best_group(problem, bent, group, log_step)
             averaging = DualAveraging(log_step[::chains])
-        heats = hottest ** max(0.0, 1 - done / COOLED)
+        heats = hottest ** (max(0.0, 1 - done / COOLED) ** COOLING)
         sampler = _sampler(problem, chains, bent, share, heats, leapfrogs)
         if not state:
             state = sampler.init(starts, seeds)

@@ -85,6 +85,7 @@ def test_a_grid_has_a_row_for_each_gamma():
     [
         ([], {}, "no checkpoints were given"),
         ([{"w": torch.zeros(3)}], {}, "need the model they belong to"),
+        ({"w": torch.zeros(3)}, {}, "got tensors for checkpoints; wanted dictionaries"),
         (
             [{"w": torch.zeros(3)}, {"w": torch.zeros(4)}],
             {"model": quadratic([1.0] * 3)[0], "n": 100},

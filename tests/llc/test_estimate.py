@@ -185,7 +185,7 @@ def test_the_wbic_is_the_mean_of_n_times_the_loss():
     found = quiet(lambda params: loss(params) + 0.3, params=center, n=1e4, gradients=400)
     assert found.wbic == pytest.approx(1e4 * 0.3 + math.log(1e4) * found.value, rel=1e-6)
     with pytest.raises(ValueError, match="nbeta is 5; the WBIC of n=10000 is taken at"):
-        _ = quiet(loss, params=center, n=1e4, nbeta=5.0, gradients=100).wbic
+        _ = quiet(loss, params=center, n=1e4, nbeta=5.0, gradients=300).wbic
 
 
 def test_two_temperatures_need_no_minimum():
@@ -218,9 +218,10 @@ def test_an_estimate_says_what_it_is_one_of():
         ({"n": 1}, "n is 1; wanted more than one example"),
         ({"n": 100, "gamma": -1.0}, "gamma is -1.0; wanted finite and at least 0"),
         ({"n": 100, "nbeta": 0.0}, "nbeta is 0.0; wanted finite and above 0"),
+        ({"n": 100, "chains": 0}, "chains is 0; wanted at least 2"),
         ({"n": 100, "chains": 1}, "chains is 1; wanted at least 2"),
         ({"n": 100, "gradients": 0}, "gradients is 0; wanted a number above 0"),
-        ({"n": 100, "gradients": 1}, "ended in the burn-in"),
+        ({"n": 100, "gradients": 1}, "left 0 draws after the burn-in .* wanted at least 4"),
         ({"n": 100, "target_error": -1}, "target_error is -1; wanted a number above 0"),
         ({"n": 100, "heat": 0.5}, "heat is 0.5; wanted at least 1"),
         ({"n": 100, "weight_decay": -0.1}, "weight_decay is -0.1; wanted 0 or above"),

@@ -62,7 +62,7 @@ def test_a_loss_without_a_finite_minimum():
 
 def test_a_loss_that_rises_along_the_ray_has_one():
     loss = lambda p: (p["w"] - 1).square().sum(dim=1) + 0.1  # noqa: E731
-    assert names(quiet(loss, params={"w": torch.ones(4)}, n=N)) == []
+    assert names(quiet(loss, params={"w": torch.ones(16)}, n=N)) == []
 
 
 def test_too_few_gradients_for_a_slow_posterior():
@@ -96,7 +96,7 @@ def test_a_chain_that_rejects_everything():
 
 def test_every_finding_says_what_to_do():
     loss, center = quadratic([1.0] * 10)
-    found = quiet(loss, params={"w": center["w"] + 0.01}, n=N, gradients=60, chains=2)
+    found = quiet(loss, params={"w": center["w"] + 0.01}, n=N, gradients=150, chains=2)
     assert len(found.warnings) >= 2
     assert all(finding.advice and str(finding) in str(found) for finding in found.warnings)
     assert math.isfinite(found.value)

@@ -91,6 +91,25 @@ class Branching(nn.Module):
         return x @ self.w if self.w.sum().item() > 0 else -(x @ self.w)
 
 
+class Recurrent(nn.Module):
+    """Which vmap has no rule for."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.LSTM(4, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.cell(x.unsqueeze(1))[0].squeeze(1)
+
+
+def test_a_recurrent_model_goes_copy_by_copy():
+    net = Recurrent()
+    loss = ModuleLoss(net, X, Y % 2, F.cross_entropy)
+    with pytest.warns(UserWarning, match="one by one"):
+        losses, _ = loss({name: x.repeat_interleave(2, 0) for name, x in loss.center.items()}, None)
+    torch.testing.assert_close(losses[1], F.cross_entropy(net(X), Y % 2).detach())
+
+
 def test_a_model_that_vmap_cannot_take_goes_copy_by_copy():
     loss = ModuleLoss(Branching(), X, torch.ones(10), F.mse_loss)
     params = {"w": torch.stack([torch.ones(4), -torch.ones(4)])}
@@ -131,6 +150,8 @@ class Noisy(nn.Linear):
         ),
         (lambda z, y: F.cross_entropy(z, y) / 0, "the loss at w\\* is inf; wanted a finite number"),
         (lambda z, y: 3.0, "the loss is float; wanted a scalar tensor"),
+        (nn.CrossEntropyLoss, r"wanted a function of outputs .* or nn.CrossEntropyLoss\(\)"),
+        ("mse", "loss is 'mse'; wanted a function"),
     ],
 )
 def test_a_loss_that_is_no_mean_is_refused(loss, message):
@@ -148,6 +169,12 @@ def test_other_bad_input():
         ModuleLoss(network(), X, Y[:3], F.cross_entropy)
     with pytest.raises(ValueError, match=r"no parameters \['nought'\]; the model has \['0.weight'"):
         ModuleLoss(network(), X, Y, F.cross_entropy, ["nought"])
+    with pytest.raises(ValueError, match=r"parameters is '0.weight'; wanted a list of names"):
+        ModuleLoss(network(), X, Y, F.cross_entropy, "0.weight")
+    with pytest.raises(ValueError, match="inputs or targets are ndarray; wanted tensors"):
+        ModuleLoss(network(), X.numpy(), Y, F.cross_entropy)
+    with pytest.raises(ValueError, match="outputs and targets differ in shape"):
+        ModuleLoss(nn.Linear(4, 1), X, torch.ones(10), F.mse_loss)
     frozen = network().requires_grad_(False)
     with pytest.raises(ValueError, match="no parameters"):
         ModuleLoss(frozen, X, Y, F.cross_entropy)
