@@ -8,6 +8,7 @@ from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
 from grokedu.figures.efficiency import efficiency, ungrokking
 from grokedu.figures.embedding_scale import embedding_scale
+from grokedu.figures.icl_stages import icl_stages
 from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
 from grokedu.figures.metrics_against_loss import metrics_against_loss
@@ -37,6 +38,7 @@ __all__ = [
     "delays",
     "efficiency",
     "embedding_scale",
+    "icl_stages",
     "landscape",
     "metrics_against_loss",
     "norms",
