@@ -8,9 +8,13 @@ from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
 from grokedu.figures.efficiency import efficiency, ungrokking
 from grokedu.figures.embedding_scale import embedding_scale
+from grokedu.figures.free_energy import free_energy
 from grokedu.figures.icl_stages import icl_stages
 from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
+from grokedu.figures.llc_against_norm import llc_against_norm
+from grokedu.figures.llc_exact import llc_exact
+from grokedu.figures.llc_sensitivity import llc_sensitivity
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
 from grokedu.figures.orbit import orbit
@@ -38,8 +42,12 @@ __all__ = [
     "delays",
     "efficiency",
     "embedding_scale",
+    "free_energy",
     "icl_stages",
     "landscape",
+    "llc_against_norm",
+    "llc_exact",
+    "llc_sensitivity",
     "metrics_against_loss",
     "norms",
     "orbit",
