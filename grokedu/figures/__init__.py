@@ -14,6 +14,7 @@ from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
 from grokedu.figures.llc_against_norm import llc_against_norm
 from grokedu.figures.llc_exact import llc_exact
+from grokedu.figures.llc_grokking import llc_grokking
 from grokedu.figures.llc_sensitivity import llc_sensitivity
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
@@ -47,6 +48,7 @@ __all__ = [
     "landscape",
     "llc_against_norm",
     "llc_exact",
+    "llc_grokking",
     "llc_sensitivity",
     "metrics_against_loss",
     "norms",
