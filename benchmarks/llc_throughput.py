@@ -4,7 +4,8 @@ Gradients of single chains a second of CPU time, one thread, full batch, interle
 medians; CPU time, so that other processes count for little. Ours is a whole call of
 ``estimate_llc`` with its default number of chains, once as it comes and once with SGLD, which is
 what devinterp runs; a deep linear network once as a torch module, as devinterp has it, and once as
-a batched loss function. devinterp gets its batch ready made, which is the faster way.
+a batched loss function; the two-layer network also with its gradient in closed form. devinterp
+gets its batch ready made, which is the faster way.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from benchmarks.devinterp_environment import Devinterp, environment
 from grokedu.llc import estimate_llc, inverse_temperature
 from grokedu.llc.samplers import SGLD
 from grokedu.llc.samplers.potential import Params
+from grokedu.models import TwoLayer
+from grokedu.models.gradients import ExactLoss
+from grokedu.tasks import random_stream
 from grokedu.threads import one_thread
 
 Row = dict[str, Any]
@@ -64,8 +68,16 @@ def batched(network: Sequence[Any]) -> tuple[Callable[[Params], Tensor], Params]
     return loss, params
 
 
+def exact(
+    pairs: Tensor, labels: Tensor, p: int, width: int, **_: Any
+) -> tuple[ExactLoss, dict[str, Tensor]]:
+    """The two-layer network's loss with its gradient in closed form, and weights to begin at."""
+    model = TwoLayer(p, width)
+    return ExactLoss(model, pairs, labels), model.init(random_stream(0, "init"))
+
+
 def throughput(rounds: int = ROUNDS, seconds: float = SECONDS) -> list[Row]:
-    """A row for each network, and for each deep linear one as a batched loss too."""
+    """A row for each network as a module, and for some as a loss with a faster gradient."""
     python, why = environment()
     if python is None:
         print(why, file=sys.stderr)
@@ -76,6 +88,8 @@ def throughput(rounds: int = ROUNDS, seconds: float = SECONDS) -> list[Row]:
             ways: dict[str, tuple[Any, ...]] = {"module": (net, *data)}
             if network[0] == "deep_linear":
                 ways["batched loss"] = batched(network)
+            if network[0] == "two_layer":
+                ways["exact gradient"] = exact(*data[:2], **network[1])
             for way, given in ways.items():
                 told = _speeds(devinterp, network, given, rounds, seconds)
                 rows.append({"network": name, "as": way, **told, "aim": aim})
