@@ -49,7 +49,8 @@ def llc_against_norm(
             ha="right", va="bottom",
         )  # fmt: skip
     left.set(xlabel="L2 norm", ylabel="estimate λ̂", title="a deep linear network, 4-4-4")
-    left.set_ylim(0, 1.35 * levels[-1])
+    low, high = left.get_ylim()
+    left.set_ylim(low - 0.4 * (high - low), high)  # room for the legend
     left.legend(frameon=False, fontsize=8, loc="lower right")
     steps = [cell["step"] for cell in trained["cells"]]
     for run, style in zip(trained["runs"], SERIES * len(trained["runs"]), strict=False):

@@ -47,14 +47,11 @@ QUICK: dict[str, Any] = {
 FULL: dict[str, Any] = QUICK | {
     "seeds": 5,
     "networks": [
-        *QUICK["networks"][:3],
-        ((20, 20, 20), 5),
-        ((10, 20, 20, 10), 4),
-        ((30, 40, 30), 8),
+        *QUICK["networks"][:3], ((20, 20, 20), 5), ((10, 20, 20, 10), 4), ((30, 40, 30), 8),
         (DEEP, 2),
     ],
     "longer": 10,
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,12 +80,9 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     seeds = range(setting["seeds"])
     cases = [regular(1e3), regular(1e5), product(1, 1), product(1, 2)]
     cases += [network(widths, rank) for widths, rank in setting["networks"]]
-    gradients = setting["gradients"]
-    rows = [
-        judged(case, [_estimate(case, gradients, progress, seed=s) for s in seeds])
-        for case in cases
-    ]
-    arms = starts(rows[-1], cases[-1], gradients, setting["longer"], progress)
+    count = setting["gradients"]
+    rows = [judged(one, [_estimate(one, count, progress, seed=s) for s in seeds]) for one in cases]
+    arms = starts(rows[-1], cases[-1], count, setting["longer"], progress)
     every = [pair for row in rows for pair in zip(row["errors"], row["warnings"], strict=True)]
     silent = sum(abs(error) > FAR and not names for error, names in every)
     false = [bool(names) for error, names in every if abs(error) < NEAR]
@@ -102,9 +96,8 @@ def run(*, quick: bool, progress: bool) -> Outcome:
             f"than {FAR:.0%} off without a warning, {sum(false)} of {len(false)} within "
             f"{NEAR:.0%} with one; {cases[-1].name} against λ = {arms['llc']:g}: "
             + "; ".join(
-                f"{arm['start']}, {arm['gradients']} gradients {arm['mean']:+.1%} ± "
-                f"{arm['error']:.1%}"
-                for arm in arms["arms"]
+                f"{a['start']}, {a['gradients']} gradients {a['mean']:+.1%} ± {a['error']:.1%}"
+                for a in arms["arms"]
             )
             + f"; its leading correction at this n {arms['leading_correction']:+.1%}"
         ),
@@ -202,16 +195,9 @@ def starts(
 ) -> dict[str, Any]:
     """The deepest network estimated from w* and from hot chains, and with ``longer`` the gradients.
 
-    Errors are relative to λ itself. What short and long runs from both starts agree on is what the
-    estimator tends to at this n; what is left is the asymptotic target's. The longer runs are of
-    one seed.
-
-    Args:
-        heated: the case's row, whose estimates began hot.
-        case: a network of widths :data:`DEEP`.
-        gradients: of the shorter runs.
-        longer: how many times more the longer runs take.
-        progress: whether to show bars.
+    Errors are relative to λ itself. What both starts agree on in the longer runs, of one seed, is
+    what an estimate tends to at this n; the rest is the asymptotic target's. ``heated`` is what
+    :func:`judged` found of the case, of widths :data:`DEEP`.
     """
     exact = deep_linear_llc(DEEP, 2)
     value, target = float(exact.value), heated["target"]
@@ -256,12 +242,6 @@ def _estimate(
     case: Case, gradients: int, progress: bool, *, seed: int, heat: float = 1000.0
 ) -> LLCEstimate:
     return estimate_llc(
-        case.loss,
-        params=case.center,
-        n=N,
-        gamma=GAMMA,
-        gradients=gradients,
-        heat=heat,
-        seed=seed,
+        case.loss, params=case.center, n=N, gamma=GAMMA, gradients=gradients, heat=heat, seed=seed,
         progress=progress,
-    )
+    )  # fmt: skip
