@@ -34,6 +34,7 @@ CLAIMS: dict[str, str] = {
     "training-states": "hidden states of the weights tell when a run generalises",
     "embedding-scale": "embeddings that start large learn slowly and delay generalising",
     "unified-view": "larger networks need less data to generalise and hold more by heart",
+    "free-energy": "the free energy grows by the learning coefficient a factor e of data",
 }
 
 
