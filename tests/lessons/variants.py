@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from tests.lessons import symmetry_variants
+from tests.lessons import sphere_variants, symmetry_variants
 
 NAN = float("nan")
 
@@ -227,4 +227,5 @@ VARIANTS: dict[str, tuple[Callable[..., Any], ...]] = {
     "01_grokking/grokking_delay": (_delay_loop, _delay_argmax, _delay_numpy),
     "01_grokking/censored_median": (_median_quantile, _median_loop, _median_numpy),
     **symmetry_variants.VARIANTS,
+    **sphere_variants.VARIANTS,
 }
