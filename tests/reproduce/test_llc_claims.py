@@ -17,11 +17,11 @@ from grokedu.reproduce import free_energy, llc_against_norm, llc_exact
 TINY: dict[str, tuple[Any, dict[str, Any]]] = {
     "llc-exact": (
         llc_exact,
-        {"seeds": 2, "networks": [((3, 3, 3), 1), (llc_exact.DEEP, 2)], "gradients": 100},
+        {"seeds": 1, "networks": [(llc_exact.DEEP, 2)], "gradients": 240, "longer": 2},
     ),
     "llc-against-norm": (
         llc_against_norm,
-        {"p": 7, "width": 8, "seeds": 2, "gradients": 100, "linear_gradients": 100},
+        {"p": 7, "width": 8, "seeds": 2, "gradients": 240, "linear_gradients": 240},
     ),
 }
 
