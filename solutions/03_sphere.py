@@ -667,7 +667,7 @@ if check.ready(
 
 # %% [markdown]
 # Larger steps *and* more of them take most of the train error away. Of the test error most remains: a network at α = 8
-# that fits, or nearly does, still does not generalise.
+# that knows most of its train digits still has most of the test digits wrong.
 #
 # Three traps on the way. The *train loss* flatters every remedy: at α = 8 it starts far above that of a network that
 # answers 0.1 to everything, which is 0.09, and a run that comes down to that has lost nearly all of the added loss and
