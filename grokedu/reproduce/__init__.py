@@ -34,7 +34,6 @@ CLAIMS: dict[str, str] = {
     "training-states": "hidden states of the weights tell when a run generalises",
     "embedding-scale": "embeddings that start large learn slowly and delay generalising",
     "unified-view": "larger networks need less data to generalise and hold more by heart",
-    "icl-stages": "late in learning in context the LLC falls while the weight norm rises",
     "llc-exact": "an estimator without settings finds the learning coefficients known exactly",
     "llc-against-norm": "the learning coefficient is not a function of the weight norm",
     "free-energy": "the free energy grows by the learning coefficient a factor e of data",
