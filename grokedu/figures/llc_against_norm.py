@@ -22,14 +22,17 @@ def llc_against_norm(
     """Left, points of a deep linear network; right, runs along training, each a line.
 
     Args:
-        equal: points of equal norm, with "norm", "value", "standard_error" and "llc".
+        equal: points of equal norm, with "norm", "value", "standard_error", "llc" and "gamma".
         orbits: the same for points of one orbit of the scale symmetry, by gamma.
         trained: as ``grokedu.reproduce.llc_against_norm.grokking`` gives.
         title: drawn above, if any.
     """
     figure, (left, right) = panels(2, width=10.4, height=4.2, gap=0.95)
     said = []
-    names = ["one norm", *(f"one orbit, γ = {gamma:g}" for gamma in orbits)]
+    names = [
+        f"one norm, γ = {equal[0]['gamma']:g}",
+        *(f"one orbit, γ = {gamma:g}" for gamma in orbits),
+    ]
     for name, points, style in zip(names, (equal, *orbits.values()), SERIES, strict=False):
         left.errorbar(
             [p["norm"] for p in points],

@@ -1,8 +1,10 @@
 """Is the learning coefficient another word for the weight norm?
 
 Three places where the two part. Two points of equal norm on the zero set of one deep linear
-network, whose coefficients differ; one orbit of its scale symmetry, along which the coefficient
-is the same and the norm is not; and a network that groks, along training.
+network: their coefficients differ where gamma keeps the chains beside them, and at a small gamma
+the chains slide along the zero set to where the coefficient is least. One orbit of its scale
+symmetry, along which the coefficient is the same and the norm is not. And a network that groks,
+along training.
 
 A network of two layers, from M inputs by H hidden to N outputs, is 0 where the second times the
 first is. At a point where their ranks b and a add up to H the zero set is smooth and of codimension
@@ -34,6 +36,7 @@ N = 1e6
 SIZE, RANK = 4, 2
 BETAS = (1.0, 1.5, 2.0, 3.0, 4.0)
 ORBIT_GAMMAS = (1.0, 100.0)
+EQUAL_GAMMAS = (100.0, 1.0)  # the first keeps the chains beside w*, of norm 2; the other does not
 NEAR = 0.05
 STEPS, FRACTION, GAMMA = (123, 369, 615, 1200), 0.5, 10.0
 QUICK: dict[str, Any] = {
@@ -51,7 +54,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     """Quick: 3 runs of p = 31, 800 gradients. Full: 10 runs, four times the gradients."""
     setting = QUICK if quick else FULL
     linear = setting["linear_gradients"]
-    equal = equal_norms(linear, progress)
+    equal, sliding = (equal_norms(gamma, linear, progress) for gamma in EQUAL_GAMMAS)
     orbits = {gamma: orbit(gamma, linear, progress) for gamma in ORBIT_GAMMAS}
     trained = grokking(setting, progress)
     parts = {
@@ -70,7 +73,11 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         verdict=verdict(list(parts.values())),
         says=(
             f"equal norm of {equal[0]['norm']:g}: "
-            + " and ".join(f"{p['value']:.2f} (λ = {p['llc']:g})" for p in equal)
+            + "; ".join(
+                f"at γ = {points[0]['gamma']:g} "
+                + " and ".join(f"{p['value']:.2f} (λ = {p['llc']:g})" for p in points)
+                for points in (equal, sliding)
+            )
             + f"; one orbit, λ = {orbits[ORBIT_GAMMAS[0]][0]['llc']:g}, norms from "
             f"{orbits[ORBIT_GAMMAS[0]][0]['norm']:.2f} to {orbits[ORBIT_GAMMAS[0]][-1]['norm']:.2f}"
             ": "
@@ -91,6 +98,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         numbers={
             "parts": parts,
             "equal_norm": equal,
+            "equal_norm_sliding": sliding,
             "orbit": [{"gamma": gamma, "points": points} for gamma, points in orbits.items()],
             "grokking": trained,
         },
@@ -104,7 +112,7 @@ def verdict(parts: Sequence[bool]) -> Verdict:
     return "holds" if all(parts) else "holds in a window" if any(parts) else "fails"
 
 
-def equal_norms(gradients: int, progress: bool) -> list[dict[str, Any]]:
+def equal_norms(gamma: float, gradients: int, progress: bool) -> list[dict[str, Any]]:
     """Two zeros of one network: all rank in the second layer, and half of it in each."""
     points, exact = [], []
     for first in (0, SIZE // 2):
@@ -114,7 +122,7 @@ def equal_norms(gradients: int, progress: bool) -> list[dict[str, Any]]:
         layers["W2"].diagonal()[first:] = 1.0
         points.append(layers)
         exact.append((SIZE * first + SIZE * second - first * second) / 2)
-    return _estimated(deep_linear([SIZE] * 3, 0), points, exact, 1.0, gradients, progress)
+    return _estimated(deep_linear([SIZE] * 3, 0), points, exact, gamma, gradients, progress)
 
 
 def orbit(gamma: float, gradients: int, progress: bool) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def starts() -> dict[str, Any]:
 
 def against_norm() -> Described:
     def point(norm: float, llc: float, value: float) -> dict[str, float]:
-        return {"norm": norm, "llc": llc, "value": value, "standard_error": 0.1}
+        return {"norm": norm, "llc": llc, "value": value, "standard_error": 0.1, "gamma": 100.0}
 
     equal = [point(2, 8, 7.9), point(2, 6, 6.1)]
     orbits = {gamma: [point(2, 7.5, 7.4), point(4, 7.5, 7.3)] for gamma in (1.0, 100.0)}

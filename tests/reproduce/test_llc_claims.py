@@ -137,7 +137,7 @@ def test_points_of_one_norm_and_of_one_orbit(monkeypatch: pytest.MonkeyPatch) ->
         return found
 
     monkeypatch.setattr(llc_against_norm, "llc_along", along)
-    equal = llc_against_norm.equal_norms(10, progress=False)
+    equal = llc_against_norm.equal_norms(100.0, 10, progress=False)
     orbit = llc_against_norm.orbit(1.0, 10, progress=False)
     assert [point["norm"] for point in equal] == pytest.approx([2.0, 2.0])
     assert [point["llc"] for point in equal] == [8.0, 6.0]
