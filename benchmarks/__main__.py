@@ -18,7 +18,7 @@ NAMES = {
     "grading": "a class of 30: grokedu grade beside stock nbgrader autograde",
     "transformer": "a step of the one-layer transformer: plain beside by tables",
     "transformer_grok": "seconds until the transformer at p = 113 generalises",
-    "llc": "the learning coefficient: all five tables, of which these are the first four",
+    "llc": "the learning coefficient: the four tables below, and in-context regression",
     "llc_accuracy": "the estimator where the exact value is known",
     "llc_against": "beside SGLD and devinterp, at equal gradients",
     "llc_throughput": "gradients a second, beside devinterp",

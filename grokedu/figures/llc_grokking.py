@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import NullFormatter
 
 from grokedu.figures.style import BLACK, SERIES, Described, count, median_and_band
+from grokedu.runs import Array
 
 MEASURES = {
     "l2_norm": "norm",
@@ -61,6 +63,7 @@ def llc_grokking(found: Mapping[str, Mapping[str, Any]], *, title: str = "") -> 
     )
     for axes, (loss, one) in zip(grid.T, found.items(), strict=True):
         _column(axes, loss, one)
+    grid[0, 0].legend(frameon=False, fontsize=8, loc="best")
     if title:
         figure.suptitle(title, fontsize=11)
     figure.alt = (
@@ -80,10 +83,9 @@ def _column(axes: Any, loss: str, found: Mapping[str, Any]) -> None:
         top.errorbar(
             steps, middle, yerr=bars, color=style["color"], fmt=style["marker"], ms=3, lw=1
         )
-    top.set_yscale("symlog", linthresh=0.1)
+    _logarithmic(top, found["llc"] - 2 * found["error"])
     top.set_title(f"{loss.replace('_', '-')}, nβ = {found['nbeta']:.4g}", fontsize=9)
     top.set_ylabel("λ̂(γ, nβ)")
-    top.legend(frameon=False, fontsize=8, ncols=len(found["gammas"]), loc="lower left")
     for one, (names, label, log) in zip(axes[1:], ROWS, strict=True):
         for name, style in zip(names, SERIES, strict=False):
             line = {"color": style["color"], "ls": style["ls"]}
@@ -91,7 +93,7 @@ def _column(axes: Any, loss: str, found: Mapping[str, Any]) -> None:
         if len(names) > 1:
             one.legend(frameon=False, fontsize=8)
         if log:
-            one.set_yscale("log" if all((found[name] > 0).all() for name in names) else "symlog")
+            _logarithmic(one, np.concatenate([found[name] for name in names]))
         one.set_ylabel(label)
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)
@@ -102,6 +104,15 @@ def _column(axes: Any, loss: str, found: Mapping[str, Any]) -> None:
             reached = found[name][np.isfinite(found[name])]
             if len(reached):
                 one.axvline(np.median(reached), color=BLACK, lw=0.9, ls=":")
+
+
+def _logarithmic(axes: Any, values: Array) -> None:
+    """A logarithmic axis, linear below the smallest value above zero where some are not."""
+    if (values > 0).all():
+        axes.set_yscale("log")
+    else:
+        axes.set_yscale("symlog", linthresh=max(values[values > 0].min(initial=1.0), 1e-4))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _in_words(loss: str, found: Mapping[str, Any]) -> str:
