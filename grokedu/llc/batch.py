@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from grokedu.llc.budget import Budget
 from grokedu.llc.diagnostics import effective_draws, monte_carlo_error, split_rhat
 from grokedu.llc.findings import ERROR, Evidence, findings
 from grokedu.llc.problem import Problem, inverse_temperature, with_weight_decay
@@ -18,7 +19,7 @@ from grokedu.llc.result import LLCEstimate
 from grokedu.llc.samplers import LossAndGradient, Sampler
 from grokedu.llc.samplers.potential import Params, Potential
 from grokedu.llc.samplers.whitening import DISTANCE
-from grokedu.llc.sampling import Budget, Draws, sample
+from grokedu.llc.sampling import Draws, sample
 from grokedu.threads import in_threads, one_thread
 
 GRADIENTS = 2400

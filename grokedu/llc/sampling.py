@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from grokedu.llc.budget import Budget
 from grokedu.llc.diagnostics import monte_carlo_error
 from grokedu.llc.problem import Problem
 from grokedu.llc.samplers import SGLD, Sampler, State
 from grokedu.llc.samplers.potential import Potential
 from grokedu.llc.samplers.whitening import Curvature, curvature
-from grokedu.llc.warm_up import LEAPFROGS, warm_up
+from grokedu.llc.warm_up import LEAPFROGS, Spent, warm_up
 
 BURN_IN = 0.5  # of the budget
 LEAST = 4  # draws of a chain, for a variance of each half
 ENOUGH = 20  # draws before a Monte Carlo error is believed
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much each chain may do: so many gradients, seconds, or until an error is reached.
-
-    With ``target_error`` the other two are the most that is spent on it.
-
-    >>> Budget(gradients=1000).spent(250)
-    0.25
-    """
-
-    gradients: int | None = None
-    seconds: float | None = None
-    target_error: float | None = None
-    begun: float = field(default_factory=time.perf_counter, repr=False)
-
-    def __post_init__(self) -> None:
-        given = {"gradients": self.gradients, "seconds": self.seconds}
-        for name, value in {**given, "target_error": self.target_error}.items():
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise ValueError(f"{name} is {value}; wanted a number above 0")
-        if self.gradients is None and self.seconds is None:
-            raise ValueError("neither gradients nor seconds were given; wanted at least one")
-
-    def spent(self, gradients: int) -> float:
-        """The share that is gone after so many gradients of each chain."""
-        shares = [0.0]
-        if self.gradients is not None:
-            shares.append(gradients / self.gradients)
-        if self.seconds is not None:
-            shares.append((time.perf_counter() - self.begun) / self.seconds)
-        return max(shares)
 
 
 @dataclass(frozen=True)
@@ -156,28 +122,11 @@ def sample(
             bar.update(min(gone, 1.0) - bar.n)
             return gone / share
 
-        chosen: Sampler
         if sampler is None:
-            tuned = warm_up(problem, chains, seeds, spent, heat=heat, leapfrogs=leapfrogs)
-            chosen, state, gradients = tuned.sampler, tuned.state, tuned.gradients
-            curved = tuned.curvature
-            settings = {
-                "sampler": "HMC",
-                "step_size": state["step_size"][::chains].tolist(),
-                "floor": tuned.floor.tolist(),
-                "leapfrogs": leapfrogs,
-                "heat": heat,
-            }
+            begun = _tuned(problem, chains, seeds, spent, heat, leapfrogs)
         else:
-            chosen = sampler(potential)
-            curved = curvature(problem.potential(1), center[::chains])
-            state = chosen.init(problem.starts(chains), seeds)
-            settings, gradients = {"sampler": type(chosen).__name__}, 0
-            if type(chosen) is SGLD:
-                settings["uncorrected_step_size"] = float(torch.as_tensor(chosen.step_size).max())
-            while spent(gradients) < 1:
-                gradients += _cost(chosen, state)
-                state = chosen.step(state)
+            begun = _burnt_in(problem, chains, seeds, spent, sampler(potential))
+        chosen, state, gradients = begun.sampler, begun.state, begun.gradients
         rows: list[tuple[Tensor, Tensor, Tensor]] = []
         while budget.spent(gradients) < 1:
             spent(gradients)
@@ -195,8 +144,55 @@ def sample(
         torch.stack(each).view(len(rows), len(problem), chains) for each in zip(*rows, strict=True)
     )
     return Draws(
-        loss, square, acceptance, at_center[0].double(), at_center[1], gradients, curved, settings
+        loss,
+        square,
+        acceptance,
+        at_center[0].double(),
+        at_center[1],
+        gradients,
+        begun.curvature,
+        begun.settings,
     )
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """Chains after their burn-in: see :class:`Draws` for the last three."""
+
+    sampler: Sampler
+    state: State
+    gradients: int
+    curvature: Curvature
+    settings: dict[str, Any]
+
+
+def _tuned(
+    problem: Problem, chains: int, seeds: Sequence[int], spent: Spent, heat: float, leapfrogs: int
+) -> _Begun:
+    tuned = warm_up(problem, chains, seeds, spent, heat=heat, leapfrogs=leapfrogs)
+    settings = {
+        "sampler": "HMC",
+        "step_size": tuned.state["step_size"][::chains].tolist(),
+        "floor": tuned.floor.tolist(),
+        "leapfrogs": leapfrogs,
+        "heat": heat,
+    }
+    return _Begun(tuned.sampler, tuned.state, tuned.gradients, tuned.curvature, settings)
+
+
+def _burnt_in(
+    problem: Problem, chains: int, seeds: Sequence[int], spent: Spent, sampler: Sampler
+) -> _Begun:
+    starts = problem.starts(chains)
+    bent = curvature(problem.potential(1), sampler.potential.flat(starts)[::chains])
+    settings: dict[str, Any] = {"sampler": type(sampler).__name__}
+    if type(sampler) is SGLD:
+        settings["uncorrected_step_size"] = float(torch.as_tensor(sampler.step_size).max())
+    state, gradients = sampler.init(starts, seeds), 0
+    while spent(gradients) < 1:
+        gradients += _cost(sampler, state)
+        state = sampler.step(state)
+    return _Begun(sampler, state, gradients, bent, settings)
 
 
 def _cost(sampler: Sampler, state: State) -> int:
