@@ -4,11 +4,11 @@
 # *About 90 minutes. You need: lesson 01, and the chain rule. Every experiment here finishes while you watch.*
 #
 # Lesson 01 watched the norm of all weights. Many people take it for a measure of what a network *is*: Liu and
-# others (2022) tell grokking as the way of a norm into a "Goldilocks zone"; weight decay is often explained by
-# saying that small weights make simple functions.
+# others (2022) explain grokking by a norm that weight decay slowly brings into a "Goldilocks zone"; the decay
+# itself is often explained by saying that small weights make simple functions.
 #
 # In 2017 Dinh and others objected. Take a ReLU network, multiply all that leads into a neuron by 10, divide what
-# leads out by 10. Not one output changes. The norm does, and so does every measure of how flat the loss is. What
+# leads out by 10. Not one output changes. The norm does, and so do the usual measures of how flat the loss is. What
 # can a number mean that you may set as you like without touching the function?
 #
 # **The question of this lesson: is the weight norm a property of what a network computes, or only of how it is
@@ -19,12 +19,12 @@
 # - say which rescaling an activation allows, and write down the same network at any norm from the least one up;
 # - name numbers that rescaling cannot change, and compute two of them;
 # - derive what gradient flow conserves, and show how finite steps, weight decay and Adam break it;
-# - say which norms in a transformer *must* become equal under weight decay, which merely do, and when;
+# - say which norms in a transformer a symmetry links, which come out equal under weight decay, and when;
 # - tell which part of Dinh's objection strikes at the norms of lesson 01, and which does not.
 #
 # The notation is that of the whole course (`docs/notation.md`). A network of this lesson has the outputs
-# $z = \phi(xA + b)\,W$ with $N$ hidden neurons; here $b$ is always a bias. $\beta > 0$ without an index is a
-# scale; Adam's two numbers are $\beta_1$ and $\beta_2$. For one neuron, $u$ is all that leads in, its column of
+# $z = \phi(xA + b)\,W$ with $N$ hidden neurons; $b$ is a bias, but where a pair of residues is written $(a, b)$.
+# $\beta > 0$ is a scale. For one neuron, $u$ is all that leads in, its column of
 # $A$ and its bias, and $v$ what leads out, its row of $W$.
 
 # %% setup="imports"
@@ -64,8 +64,8 @@ def said(values: Sequence[float] | np.ndarray, form: str = ".2f") -> str:
 
 
 # %% [markdown]
-# The last function prints results: a median over seeds with the lowest and the highest. With five seeds that is
-# more honest than an interval.
+# The last function prints results: a median over seeds with the lowest and the highest. With five seeds that says
+# all there is; an interval would be a guess from five numbers.
 #
 # ## 1 · Which rescaling does an activation allow?
 #
@@ -111,8 +111,8 @@ if check.ready("symmetry_of", "rescale_neurons"):
 
 # %% [markdown]
 # $10^{-16}$ is what float64 rounds away. So ReLU and linear networks have the symmetry with $k = 1$, networks
-# with squares with $k = 2$. GELU and tanh have none, though GELU is nearly a ReLU far from zero, and so nearly
-# has ReLU's.
+# with squares with $k = 2$. GELU and tanh have none. GELU comes closer, being nearly a ReLU far from zero, but the
+# table says how far from it a network of it still is.
 #
 # Between two *linear* maps there is far more: any invertible matrix may be put there, and its inverse behind it.
 # Keep that in mind for section 6.
@@ -181,8 +181,8 @@ if check.ready("norm_along_orbit", "rescale_neurons"):
 
 # %% [markdown]
 # Nothing stops you at a hundred; go on until float64 overflows. So **the norm is not a property of the
-# function**, and a sentence such as "this function has a norm of 50" has no meaning. But the curve has a *lowest*
-# point, and that has one.
+# function**, and a sentence such as "this function has a norm of 50" has no meaning. But among *all*
+# the ways to rescale its neurons, each by its own $\beta$, one has the *least* norm, and that has one.
 
 # %% [markdown]
 # ## 3 · The least norm
@@ -217,7 +217,7 @@ if check.ready("balance"):
         """Norm over least norm of a network of squares."""
         return float(l2_norm(net) / l2_norm(balance(net, 2.0)))
 
-    kept = load_ensemble().select(fraction=0.5, seed=0)  # ten runs, with their weights
+    kept = load_ensemble().select(fraction=0.5, seed=0)  # ten runs of lesson 01's ensemble
     steps = [*kept.checkpoints]
     over = {
         step: [
@@ -298,8 +298,8 @@ if check.ready("rescale_neurons", "path_norm", "balance"):
 
 # %% [markdown]
 # The path norm and the least norm survive everything. The product of the layers' norms survives only when whole
-# layers trade scale: it treats a layer as one thing, and the symmetry acts neuron by neuron. A bound that holds
-# it fixed still says something else about two writings of one function.
+# layers trade scale: it treats a layer as one thing, and the symmetry acts neuron by neuron. A bound made of it
+# still gives two values for one function, written down in two ways.
 
 # %% [markdown]
 # ## 5 · What training keeps, and what breaks it
@@ -342,8 +342,8 @@ check.predict("charge-kept", ...)
 # %% [markdown]
 # Five small ReLU networks, each neuron first moved along its orbit at random so that there is a charge to keep.
 # Full batches, mean squared error. Each arm trains for a fixed time $\eta t$ (10 for SGD, 2 for Adam, which is
-# quicker), once with steps ten times smaller; where there is weight decay, $\lambda\eta t = 1$ at the end. First,
-# is the law for one step exact?
+# quicker), once so, and once with steps ten times smaller; where there is weight decay, $\lambda\eta t = 1$ at the
+# end. First, is the law for one step exact?
 
 # %% experiment="one-step"
 if check.ready("conserved_charge"):
@@ -418,9 +418,9 @@ if check.ready("conserved_charge"):
 # %% [markdown]
 # Three things in one picture. Plain descent keeps the charges, the better the smaller its steps, as the law for
 # one step has it. SGD with weight decay lets them decay just as theory says, so that it leads to the least norm.
-# And Adam moves the charges by a large share of themselves, *however small its steps*: its limit of small steps
-# is not gradient flow. AdamW with decay goes towards balance too, but falls behind the exponential; no theorem
-# here tells you when it arrives.
+# And Adam moves the charges by a large share of themselves, *and no less with steps ten times smaller*: its limit
+# of small steps is not gradient flow. AdamW with decay goes towards balance too, but falls behind the exponential;
+# no theorem here tells you when it arrives.
 
 # %% [markdown]
 # ## 6 · Which norms does weight decay make equal?
@@ -520,8 +520,9 @@ if check.ready():
 # %% [markdown]
 # **Late in training the first half holds.** The six norms agree closely, and each of the four linked ratios is
 # near 1. Which of that did weight decay do? Compare the last column. V and O, in and out, and also $W_E$ and
-# $W_U$ began nearly equal and stayed so even without it. What weight decay did is the rest: queries and keys, the
-# residual stream, and so all of the six among each other. (Nothing exact links, say, $W_V$ with $W_{in}$. But if
+# $W_U$ began nearly equal and stayed so even without it. What weight decay did is to bring all of the six to one
+# size. And look at queries and keys: they *began* equal, weight decay first drove them apart, and in the end brought
+# them together again; without it they hardly parted. (Nothing exact links, say, $W_V$ with $W_{in}$. But if
 # all signal took the one path through the six, any two of them could trade scale, and the least norm would make
 # all six equal. In a transformer with a residual stream that is an approximation.)
 #
@@ -529,7 +530,7 @@ if check.ready():
 # shrinks and then comes back: the attention pattern is made of them.
 #
 # **Late** is the word that matters. In the first column all five networks had generalised already, and queries
-# were still far larger than keys; the claim `norm-balance` in `docs/claims.md`, whose quick runs stop there,
+# had become far larger than keys; the claim `norm-balance` in `docs/claims.md`, whose quick runs stop there,
 # reports much the same. Equal norms are a sign of a network that has been pressed for long enough, and not of one
 # that has grokked. And mind $W_E$ and $W_U$: at that step the residual stream was far from balance and the two
 # agreed all the same, so no symmetry is the reason for it *there*.
@@ -582,7 +583,7 @@ if check.ready():
     begin, last, when = {}, {}, {}
     titles = ("norm at the start", "at the end", "generalised at step")
     print(
-        f"{'β':>5} {titles[0]:>22} {titles[1]:>22} {titles[2]:>22}   had fallen by 1 % from a peak"
+        f"{'β':>5} {titles[0]:>22} {titles[1]:>22} {titles[2]:>22}   runs whose norm fell first"
     )
     for beta, runs in started.items():
         begin[beta], last[beta] = runs["l2_norm"][0], runs["l2_norm"][-1]
@@ -737,10 +738,11 @@ if check.ready("sharpness_along_orbit", "norm_along_orbit", "rescale_neurons"):
     )
 
 # %% [markdown]
-# Sharpness has no upper bound on the orbit, so "this function is a sharp minimum" says nothing. As with the norm,
-# something survives: its *least* value on the orbit, and measures made to be invariant (such as the learning
-# coefficient of lesson 07, which no change of coordinates can move). And as with the norm, whether an optimizer
-# leaves the neighbourhood of balance decides whether the objection bites in practice.
+# Sharpness has no upper bound on the orbit: the curvature along $v$ grows with $\beta^2$. So "this function is a
+# sharp minimum" says nothing. As with the norm, something survives: its *least* value on the orbit, and measures
+# made to be invariant (such as the learning coefficient of lesson 07, which no change of coordinates can move).
+# And as with the norm, whether an optimizer leaves the neighbourhood of balance decides whether the objection
+# bites in practice.
 
 # %% [markdown]
 # ## 10 · Explore

@@ -14,8 +14,8 @@
 # not.
 #
 # The same paper has a doubt in it: on the far right even the train loss is bad, for "some optimization issue". And
-# there is a worse one. In many networks the norm of the weights cannot change a single answer. So what did they hold
-# fixed?
+# another doubt goes deeper: in many networks the norm of the weights cannot change a single answer. So what did they
+# hold fixed?
 #
 # **The question of this lesson: what is left of grokking when the norm is held, and is it the norm that did it?**
 #
@@ -60,8 +60,8 @@ torch.set_num_threads(1)  # matrices this small gain nothing from a second threa
 #
 # Nobody sees grokking on MNIST: a network learns the test digits along with the train digits. Unless it starts far too
 # large. Below, the network of the paper (784-200-200-10, ReLU), 1000 real digits to train on, every weight and bias
-# multiplied by α = 8, squared error, AdamW. To save you time it takes larger and fewer steps than theirs: a learning
-# rate of 0.002 for 0.001, a weight decay of 0.2 for 0.01, batches of 100 for 200, and 2500 steps for 100,000.
+# multiplied by α = 8, squared error, AdamW. To save you time it takes larger and fewer steps, and far more weight
+# decay: a learning rate of 0.002 for 0.001, a weight decay of 0.2 for 0.01, batches of 100 for 200, and 2500 steps for 100,000.
 #
 # *What you should see:* for about a thousand steps the train accuracy climbs far ahead of the test accuracy. When it is
 # complete, about half of the test digits are wrong. Then, while the norm goes on falling, they come right.
@@ -102,8 +102,8 @@ if check.ready():
 # {{mnist-grokking.test_when_fitted.high:.2f}}] at that moment, and 80 % on the test digits only at step
 # {{mnist-grokking.generalised.value:.0f}}, {{mnist-grokking.ratio.value:.1f}} times later, with the norm on its way
 # from {{mnist-grokking.norm_at_start.value:.0f}} to {{mnist-grokking.norm_at_end.value:.0f}}. The claim holds: a large
-# start makes images grok, mildly. (With the published weight decay they report 0.18 to 0.20 until about step 5000, and
-# 0.89 at 100,000.)
+# start makes images grok, mildly. (With the published weight decay they report a test accuracy of 0.18 to 0.20 until
+# about step 5000, and of 0.89 at 100,000.)
 #
 # That is the story as it was told. But two things were large in it: the norm, and the time it took. Hold the norm.
 
@@ -120,8 +120,8 @@ if check.ready():
 
 # %% [markdown]
 # A gradient $g$ has a part along the weights and a part across them. The part along them, $\frac{\langle w,
-# g\rangle}{\lVert w\rVert^2}\,w$, only changes the norm, and the projection undoes what it does. What is left is the
-# gradient *on the sphere*: its inner product with $w$ is zero.
+# g\rangle}{\lVert w\rVert^2}\,w$, only changes the norm, and for a small step the projection undoes what it does. What
+# is left is the gradient *on the sphere*: its inner product with $w$ is zero.
 
 # %% answer="tangent"
 
@@ -234,7 +234,8 @@ if check.ready("project_to_sphere", "sphere_step"):
 #
 # with the degree $m = 3$ here. The largest logit stays the largest: **the radius alone cannot change one answer.** It is
 # a *temperature*: it makes the network more or less sure of what it says. (Softmax attention and GELU break this
-# altogether. Biases break it, too, in every layer but the first: there they count for less and less as the norm grows.)
+# altogether. Biases break it, too, but for those of the first layer; later ones count for less and less as the norm
+# grows.)
 #
 # So ask for the loss in these terms.
 
@@ -283,8 +284,8 @@ if check.ready("project_to_sphere", "sphere_step", "polar_loss"):
 # answers. That of the one that has generalised falls, until its few mistakes outweigh the rest.
 #
 # So a radius by itself is harmless. But *training* is another matter. Look at the printed slopes: the gradient that
-# moves a direction depends on how sure the network is of its train pairs, and a network that is sure of all of them has
-# nothing left to learn from them.
+# moves a direction weighs each train pair by how unsure the network is of it, and in a network that is sure of nearly
+# all of them only the few others have a say.
 
 # %% [markdown]
 # ## 5 · With the norm held, is the delay gone?
@@ -406,7 +407,8 @@ if check.ready("project_to_sphere", "sphere_step"):
 # {{modular-sphere.arms.transformer_sphere_alpha_0_8.steps}} steps,
 # {{modular-sphere.arms.transformer_sphere_alpha_0_8.delay.runs}} fitted, and generalised
 # {{modular-sphere.arms.transformer_sphere_alpha_0_8.delay.value:.0f}} steps later; free, none had generalised by step
-# {{modular-sphere.arms.transformer_free.steps}}. That agrees with what was published, as far as it goes.
+# {{modular-sphere.arms.transformer_free.steps}}. What fitted agrees with what was published; that most did not fit in
+# time does not.
 #
 # **Predict first.** In the transformer the delay is gone. Is that because nothing is memorised any more?
 
@@ -468,8 +470,9 @@ check.predict("radius-dial", ...)
 # Section 4 says what a radius can do at all. In a homogeneous network training at radius $r$ is training the direction,
 # with the logits multiplied by $r^3$; and since a step of Adam has a length that does not depend on the gradient's
 # size, a step turns the direction by an angle in proportion to $\eta/r$. *Nothing else.* So a run at radius 25 with its
-# logits multiplied by $8 = (50/25)^3$ and half the learning rate must be a run at radius 50, but for rounding, and the two things a
-# radius does can be changed one at a time.
+# logits multiplied by $8 = (50/25)^3$ and half the learning rate must be a run at radius 50, but
+# for rounding and the small number that Adam adds to its denominator, and the two things a radius does can be changed
+# one at a time.
 
 # %% experiment="radius-dial"
 if check.ready("project_to_sphere", "sphere_step"):
@@ -500,7 +503,8 @@ if check.ready("project_to_sphere", "sphere_step"):
 # With both changes, radius 25 generalises when radius 50 does: the derivation is no mere algebra. And the larger part of
 # what the radius does to the delay, it does through the scale of the logits. At radius 25 the cross-entropy groks
 # several times sooner than at 50, not because a small norm is good for anything, but because the network stays unsure
-# of its train pairs, and so keeps learning from them. Hold the radius at 25 and sharpen the logits, and the delay is
+# of its train pairs, and all of them keep a say in its gradient. (The gradient's *size* is not it: Adam divides that
+# out.) Hold the radius at 25 and sharpen the logits, and the delay is
 # back, in every seed. The smaller angle alone lengthens it less, but look at the seeds: they do not agree by how much.
 # Under the squared error, whose targets are 0 and 1, there is no such thing as being surer than sure, and there was
 # next to no delay to explain.
@@ -509,12 +513,13 @@ if check.ready("project_to_sphere", "sphere_step"):
 # ## 6 · The critique: how far does a step turn?
 #
 # Back to the images, and to the foot of the L that turns up. A step of Adam is about $\eta$ long in every coordinate,
-# $\eta\sqrt d$ in all. On a sphere of radius $r = \alpha w_0$ that is an angle of at most about $\eta\sqrt d/(\alpha
-# w_0)$: at α = 8, an eighth of that at α = 1. The runs on the right were trained more slowly, and nobody had told them.
+# $\eta\sqrt d$ in all. On a sphere of radius $r = \alpha\lVert w_0\rVert$ that is an angle of about
+# $\eta\sqrt d/(\alpha\lVert w_0\rVert)$: at α = 8, an eighth of that at α = 1. The runs on the right were trained
+# more slowly, and nobody had told them.
 #
-# Measure it. An angle of $10^{-4}$ has a cosine of $1 - 5\cdot 10^{-9}$, which float32 rounds to 1: the arccosine of it
-# is noise. The length of the line between two points of the unit sphere loses nothing: $\lVert u - v\rVert^2 = 2 -
-# 2\cos\theta = 4\sin^2\tfrac\theta2$.
+# Measure it. An angle of $10^{-4}$ has a cosine of $1 - 5\cdot 10^{-9}$, which float32 rounds to 1 or to a neighbour
+# of 1: its arccosine is 0, or several times too large. The length of the line between two points of the unit sphere
+# loses nothing: $\lVert u - v\rVert^2 = 2 - 2\cos\theta = 4\sin^2\tfrac\theta2$.
 
 # %% answer="angular_step"
 

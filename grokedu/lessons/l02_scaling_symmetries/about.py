@@ -15,7 +15,7 @@ lesson.claim(
 )
 lesson.claim(
     "norm-excess",
-    "a trained network's weight norm is much larger than its function needs on the orbit.",
+    "a trained network's weight norm is much larger than the least norm on its orbit.",
     "more than twice as large",
     "more than a tenth larger",
     "nearly the least there is",
@@ -32,7 +32,7 @@ lesson.claim(
     "under weight decay the tensors on the path to the logits end with equal norms, "
     "and all others go to zero.",
     "both parts are true",
-    "equal, but not to zero",
+    "the first, but not the second",
     "neither is true",
 )
 lesson.claim(

@@ -33,8 +33,8 @@ def conserved_charge(params: Mapping[str, Tensor], degree: float = 1.0) -> Tenso
     """The charge of each hidden neuron, which gradient flow does not change.
 
     It combines the squared norm of what leads into the neuron (its column of A and its bias), taken
-    once, with that of what leads out (its row of W), taken so often that gradient flow keeps the
-    whole. A neuron of charge 0 is balanced: of least norm on its orbit.
+    once, with that of what leads out (its row of W), times the number for which gradient flow
+    keeps their difference. A neuron of charge 0 is balanced: of least norm on its orbit.
 
     Args:
         params: "A" of shape (..., I, N), "b" of shape (..., N) and "W" of shape (..., N, O).

@@ -21,10 +21,10 @@ Layers = Sequence[tuple[Tensor, Tensor]]
         "There are very many paths. How does a forward pass manage to add up all of them?",
         "For two layers without biases the sum is Σ_i Σ_j Σ_o (A_ij W_jo)²: multiply a row of ones "
         "with the squares of A, then with those of W. A bias is a path that begins there.",
-        "`reach = torch.ones(inputs)`; for each layer `reach = reach @ weights.square() + "
-        "bias.square()`; in the end `reach.sum().sqrt()`.",
+        "`reach = torch.ones_like(weights[:, 0])` of the first layer; for each layer "
+        "`reach = reach @ weights.square() + bias.square()`; in the end `reach.sum().sqrt()`.",
     ),
-    why="a norm that sees the function and not how it is written down",
+    why="a norm that no rescaling changes",
     minutes=10,
     difficulty=3,
 )
