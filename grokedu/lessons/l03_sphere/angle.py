@@ -23,7 +23,8 @@ Params = Mapping[str, Tensor]
         "Which length is proportional to the angle itself?",
         "Put both on the unit sphere. The straight line between them has length 2 sin(angle / 2).",
         "With all tensors in one vector, `u = w / w.norm()` and v alike: "
-        "`2 * torch.asin((u - v).norm() / 2)`.",
+        "`2 * torch.asin((u - v).norm() / 2)`; rounding may put half of the length a little above "
+        "1: `.clamp(max=1)`.",
     ),
     why="on a sphere the angle is the one size a step has",
     minutes=8,
@@ -46,7 +47,7 @@ def angular_step(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> T
     """
     u, v = (torch.cat([params[name].flatten() for name in before]) for params in (before, after))
     u, v = u / u.norm(), v / v.norm()
-    return 2 * torch.asin((u - v).norm() / 2)
+    return 2 * torch.asin(((u - v).norm() / 2).clamp(max=1))
 
 
 def _turned(draw: torch.Generator, size: int, angle: float, dtype: torch.dtype) -> tuple[Any, Any]:

@@ -38,8 +38,8 @@ def sphere_step(
     is the radius. The optimizer's memory (Adam's running means) stays as its own step left it.
 
     Args:
-        optimizer: any of ``torch.optim``. Its weights are the tensors under "params" in each of its
-            ``param_groups``; they are changed in place.
+        optimizer: any of ``torch.optim`` whose step needs no closure. Its weights are the tensors
+            under "params" in each of its ``param_groups``; they are changed in place.
         compute_loss: returns the loss of the weights as they are now, a scalar tensor.
         radius: the norm of all weights together after the step.
 
