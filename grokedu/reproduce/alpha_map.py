@@ -51,7 +51,7 @@ def train_points(
             f"rate={rate!r}, alphas={[*alphas]}; wanted one of {RATES} and positive numbers"
         )
     scale = torch.tensor([*alphas], dtype=torch.float64)
-    lr = scaled_lr(RATE, scale, torch.ones_like(scale)) if rate == RATES[1] else RATE
+    lr = RATE if rate == RATES[0] else scaled_lr(RATE, scale, torch.ones_like(scale))
     found = descend(
         MODEL,
         scaled_copies(MODEL, seed, alphas),

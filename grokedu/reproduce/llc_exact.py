@@ -123,7 +123,7 @@ def regular(condition: float, size: int = 20) -> Case:
     """A quadratic whose curvatures fall from 1 to 1 / condition.
 
     >>> regular(1e3).name, round(regular(1e3).target, 3)
-    ('regular, condition 1e3', 9.972)
+    ('regular, condition 1e3', 9.978)
     """
     h = torch.logspace(0, -math.log10(condition), size).tolist()
     known = quadratic(h, n=N, gamma=GAMMA)

@@ -21,7 +21,7 @@ def test_it_writes_its_numbers_its_verdict_and_its_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = {"seeds": 2, "batch": 8, "records": [2, 6, 12], "sequences": 16, "polish": 5}
-    tiny = {"model": TINY, "gradients": 100, **small}
+    tiny = {"model": TINY, "gradients": 160, **small}
     monkeypatch.setattr(icl_stages, "QUICK", icl_stages.QUICK | tiny)
     monkeypatch.setitem(reproduce.CLAIMS, "icl-stages", "late the LLC falls")
     reproduce.reproduce("icl-stages", quick=True, progress=False, folder=tmp_path)
