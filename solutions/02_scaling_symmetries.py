@@ -582,9 +582,7 @@ if check.ready():
 if check.ready():
     begin, last, when = {}, {}, {}
     titles = ("norm at the start", "at the end", "generalised at step")
-    print(
-        f"{'β':>5} {titles[0]:>22} {titles[1]:>22} {titles[2]:>22}   runs whose norm fell first"
-    )
+    print(f"{'β':>5} {titles[0]:>22} {titles[1]:>22} {titles[2]:>22}   runs whose norm fell first")
     for beta, runs in started.items():
         begin[beta], last[beta] = runs["l2_norm"][0], runs["l2_norm"][-1]
         when[beta] = np.nan_to_num(runs.grokked_at(), nan=math.inf)
