@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from typing import Any
 
 import numpy as np
 
 from grokedu.artifacts import load_ensemble
+from grokedu.explorers.explorer import STYLE, Explorer
 from grokedu.figures.curves import curves
 from grokedu.figures.style import Described
 from grokedu.runs import Runs
@@ -20,12 +19,8 @@ AXES = {
 }
 
 
-class GrokkingExplorer:
+class GrokkingExplorer(Explorer):
     """Curves of the ensemble that answer while a slider moves.
-
-    Every control has a label in view and works from the keyboard (Tab to it, then the arrow keys);
-    the picture carries an alt text that names the settings and changes with them. Where widgets do
-    not run, the notebook shows the picture of the starting values.
 
     Args:
         runs: what to explore; the shared ensemble by default. Its labels must hold weight_decay,
@@ -50,9 +45,7 @@ class GrokkingExplorer:
             name: values[len(values) // 2] for name, values in self.options.items()
         }
         self._drawn: dict[tuple[Any, ...], Described] = {}
-        self._pictures: dict[int, str] = {}
-        self.choose(None, **start)
-        self.widget: Any = self._build()
+        self.build(**start)
 
     def choose(self, seed: int | None = None, **values: float) -> Described:
         """The figure for these values; what is not given stays as it is. No seed means all seeds.
@@ -69,12 +62,8 @@ class GrokkingExplorer:
         self.chosen = wanted
         return self._drawn[key]
 
-    def _build(self) -> Any:
-        try:
-            import ipywidgets as widgets
-        except ImportError:
-            return None
-        style = {"description_width": "8em"}
+    def controls(self, widgets: Any) -> dict[str, Any]:
+        """Three sliders and the choice of a seed."""
         sliders = {
             name: widgets.SelectionSlider(
                 options=[(f"{value:g}", value) for value in self.options[name]],
@@ -82,7 +71,7 @@ class GrokkingExplorer:
                 description=label,
                 tooltip=f"{label}: arrow keys change it",
                 continuous_update=True,
-                style=style,
+                style=STYLE,
             )
             for name, label in AXES.items()
         }
@@ -91,34 +80,6 @@ class GrokkingExplorer:
             options=[("all", None), *((str(one), one) for one in seeds)],
             description="Seed",
             tooltip="Seed: one run, or all of them as a median with its range",
-            style=style,
+            style=STYLE,
         )
-        picture = widgets.HTML()
-
-        def redraw(_change: Any = None) -> None:
-            values = {name: slider.value for name, slider in sliders.items()}
-            picture.value = self._as_html(self.choose(seed=seed.value, **values))
-
-        for control in (*sliders.values(), seed):
-            control.observe(redraw, names="value")
-        redraw()
-        return widgets.VBox([widgets.VBox([*sliders.values(), seed]), picture])
-
-    def _as_html(self, figure: Described) -> str:
-        if id(figure) not in self._pictures:
-            data = base64.b64encode(figure.png(dpi=90)).decode()
-            alt = html.escape(figure.alt, quote=True)
-            self._pictures[id(figure)] = (
-                f'<img src="data:image/png;base64,{data}" alt="{alt}" style="max-width: 100%">'
-            )
-        return self._pictures[id(figure)]
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.choose().bundle()
-        if self.widget is None:
-            return data, dict(metadata)
-        return {
-            **data,
-            **self.widget._repr_mimebundle_(**kwargs),
-            "text/plain": data["text/plain"],
-        }, dict(metadata)
+        return {**sliders, "seed": seed}

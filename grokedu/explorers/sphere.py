@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from typing import Any
 
 import numpy as np
 
 from grokedu.artifacts import load_alpha_map
+from grokedu.explorers.explorer import STYLE, Explorer
 from grokedu.figures.alpha_point import alpha_point
 from grokedu.figures.style import Described
 from grokedu.reproduce.alpha_map import RATES, as_landscape, train_points
@@ -18,13 +17,11 @@ Key = tuple[float, int, str, int]
 WORDS = {"as given": "learning rate as given", "times α": "learning rate times α"}
 
 
-class SphereExplorer:
+class SphereExplorer(Explorer):
     """The precomputed landscape under sliders: α, train images, learning rate, steps.
 
     The button trains the point that is chosen, with a seed the map does not hold, and marks what
-    came out with crosses; it takes seconds, and needs the MNIST images. Every control has a label
-    in view and works from the keyboard; the picture's alt text changes with it. Where widgets do
-    not run, the notebook shows the picture of the starting values.
+    came out with crosses; it takes seconds, and needs the MNIST images.
 
     Args:
         runs: what to explore; the shipped map by default. Its labels must hold alpha, size, rate
@@ -59,8 +56,7 @@ class SphereExplorer:
         self.trained: dict[Key, tuple[float, float]] = {}
         self._seeds = int(self.runs.labels["seed"].max())
         self._pictures: dict[tuple[Any, ...], Described] = {}
-        self.choose(**start)
-        self.widget: Any = self._build()
+        self.build(**start)
 
     def choose(self, **values: Any) -> Described:
         """The picture for these values; what is not given stays as it is.
@@ -102,19 +98,15 @@ class SphereExplorer:
         at = self.chosen
         return at["alpha"], at["size"], at["rate"], at["steps"]
 
-    def _build(self) -> Any:
-        try:
-            import ipywidgets as widgets
-        except ImportError:
-            return None
-        style = {"description_width": "8em"}
-        controls = {
+    def controls(self, widgets: Any) -> dict[str, Any]:
+        """A slider for α; lists for the rest."""
+        return {
             name: kind(
                 options=[(say(value), value) for value in self.options[name]],
                 value=self.chosen[name],
                 description=label,
                 tooltip=f"{label}: arrow keys change it",
-                style=style,
+                style=STYLE,
             )
             for name, kind, label, say in (
                 ("alpha", widgets.SelectionSlider, "Initial scale α", lambda x: f"{x:g}"),
@@ -123,42 +115,21 @@ class SphereExplorer:
                 ("steps", widgets.Dropdown, "Steps", str),
             )
         }
+
+    def buttons(self, widgets: Any) -> list[Any]:
+        """The one that trains the chosen point."""
         button = widgets.Button(
             description="Train it now", tooltip="Train the chosen point with a new seed"
         )
-        picture = widgets.HTML()
-
-        def redraw(_change: Any = None) -> None:
-            chosen = {name: control.value for name, control in controls.items()}
-            picture.value = _as_html(self.choose(**chosen))
 
         def retrain(_button: Any) -> None:
             button.disabled, button.description = True, "Training …"
             try:
-                picture.value = _as_html(self.train())
+                self.show(self.train())
             except ValueError as error:  # no images
-                picture.value = f"<p>{html.escape(str(error))}</p>"
+                self.say(str(error))
             finally:
                 button.disabled, button.description = False, "Train it now"
 
-        for control in controls.values():
-            control.observe(redraw, names="value")
         button.on_click(retrain)
-        redraw()
-        return widgets.VBox([widgets.VBox([*controls.values(), button]), picture])
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.choose().bundle()
-        if self.widget is None:
-            return data, dict(metadata)
-        return {
-            **data,
-            **self.widget._repr_mimebundle_(**kwargs),
-            "text/plain": data["text/plain"],
-        }, dict(metadata)
-
-
-def _as_html(figure: Described) -> str:
-    data = base64.b64encode(figure.png(dpi=90)).decode()
-    alt = html.escape(figure.alt, quote=True)
-    return f'<img src="data:image/png;base64,{data}" alt="{alt}" style="max-width: 100%">'
+        return [button]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from grokedu.explorers.explorer import STYLE, Explorer
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.style import Described
 from grokedu.symmetry import Pair, norm_along_orbit, rescale, symmetry_of
@@ -19,13 +18,11 @@ LABELS = {"relu": "ReLU", "square": "x²", "linear": "linear", "gelu": "GELU", "
 LOG_RANGE = 1.5  # powers of ten to either side of β = 1
 
 
-class SymmetryExplorer:
+class SymmetryExplorer(Explorer):
     """A network of one input, six neurons and one output, rescaled by β.
 
     GELU and tanh have no degree: their outgoing weights are divided by β, as for ReLU, and one sees
-    the function change. Every control has a label in view and works from the keyboard; the picture
-    carries an alt text that names the settings. Where widgets do not run, the notebook shows the
-    picture of the starting values.
+    the function change.
 
     Args:
         activation: one of "relu", "square", "linear", "gelu" and "tanh".
@@ -57,8 +54,7 @@ class SymmetryExplorer:
             for name, shape in shapes.items()
         }
         self.chosen: dict[str, Any] = {"activation": activation, "beta": beta, "neuron": neuron}
-        self.choose()
-        self.widget: Any = self._build()
+        self.build()
 
     def choose(self, **values: Any) -> Described:
         """The figure for these values; what is not given stays as it is.
@@ -111,13 +107,9 @@ class SymmetryExplorer:
         hidden = x.unsqueeze(1) @ params["A"] + params["b"]
         return (ACTIVATIONS[self.chosen["activation"]](hidden) @ params["W"]).squeeze(1)
 
-    def _build(self) -> Any:
-        try:
-            import ipywidgets as widgets
-        except ImportError:
-            return None
-        style = {"description_width": "8em"}
-        controls = {
+    def controls(self, widgets: Any) -> dict[str, Any]:
+        """A slider for β; lists for the rest."""
+        return {
             "beta": widgets.FloatLogSlider(
                 value=self.chosen["beta"],
                 min=-LOG_RANGE,
@@ -127,44 +119,20 @@ class SymmetryExplorer:
                 tooltip="Scale β: arrow keys change it",
                 readout_format=".3g",
                 continuous_update=True,
-                style=style,
+                style=STYLE,
             ),
             "activation": widgets.Dropdown(
                 options=[(label, name) for name, label in LABELS.items()],
                 value=self.chosen["activation"],
                 description="Activation",
                 tooltip="Activation of the six neurons",
-                style=style,
+                style=STYLE,
             ),
             "neuron": widgets.Dropdown(
                 options=[("all", None), *((str(one), one) for one in range(NEURONS))],
                 value=self.chosen["neuron"],
                 description="Neuron",
                 tooltip="Neuron: which one to rescale, or all of them",
-                style=style,
+                style=STYLE,
             ),
         }
-        picture = widgets.HTML()
-
-        def redraw(_change: Any = None) -> None:
-            figure = self.choose(**{name: control.value for name, control in controls.items()})
-            data = base64.b64encode(figure.png(dpi=90)).decode()
-            alt = html.escape(figure.alt, quote=True)
-            picture.value = (
-                f'<img src="data:image/png;base64,{data}" alt="{alt}" style="max-width: 100%">'
-            )
-
-        for control in controls.values():
-            control.observe(redraw, names="value")
-        redraw()
-        return widgets.VBox([widgets.VBox([*controls.values()]), picture])
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.choose().bundle()
-        if self.widget is None:
-            return data, dict(metadata)
-        return {
-            **data,
-            **self.widget._repr_mimebundle_(**kwargs),
-            "text/plain": data["text/plain"],
-        }, dict(metadata)

@@ -8,6 +8,7 @@ carries its alt text and shows itself with it.
 from __future__ import annotations
 
 import base64
+import html
 import io
 import os
 from pathlib import Path
@@ -41,12 +42,23 @@ class Described(Figure):
     """
 
     alt: str = ""
+    _html: str = ""
 
     def png(self, dpi: int = 110) -> bytes:
         """The figure as a PNG file, with the alt text in its metadata."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=dpi, metadata={"Description": self.alt})
         return buffer.getvalue()
+
+    def html(self) -> str:
+        """The figure as an image element that holds its data and its alt text, drawn once."""
+        if not self._html:
+            data = base64.b64encode(self.png(dpi=90)).decode()
+            alt = html.escape(self.alt, quote=True)
+            self._html = (
+                f'<img src="data:image/png;base64,{data}" alt="{alt}" style="max-width: 100%">'
+            )
+        return self._html
 
     def bundle(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """The notebook's mime bundle and its metadata."""

