@@ -48,6 +48,7 @@ from grokedu.llc import (
 from grokedu.llc.samplers import SGLD
 
 GAMMA = 1.0
+SEEDS = range(3)
 CHAINS, GRADIENTS = 10, 2400  # devinterp's default number of chains, our default of gradients
 STEP_SIZES = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
 RATES = (1e-7, 1e-6, 1e-5, 1e-4)  # of devinterp, which takes minutes where ours takes seconds
@@ -109,7 +110,7 @@ def summary(case: Case, way: str, step: float | None, values: list[float], secon
 
 
 def side_by_side(
-    seeds: Iterable[int] = range(5),
+    seeds: Iterable[int] = SEEDS,
     *,
     chains: int = CHAINS,
     gradients: int = GRADIENTS,

@@ -14,8 +14,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from grokedu.reproduce.llc_grokking import SETTINGS, Setting, estimates
-from grokedu.training import train
+from grokedu.reproduce.llc_grokking import SETTINGS, Setting, estimates, trained
 
 GRADIENTS, CHECKPOINTS, GAMMA, AIM_SECONDS, BEYOND_CHANCE = 800, 40, 10.0, 30, 5
 
@@ -26,17 +25,7 @@ def table(
     """One row for each number of gradients; the second is compared with the first."""
     setting, load = replace(setting, gammas=(GAMMA,)), os.getloadavg()[0]
     steps = setting.checkpoints(count)
-    runs = train(
-        setting.model,
-        setting.task,
-        seeds=[0],
-        steps=setting.steps,
-        lr=setting.lr,
-        weight_decay=setting.weight_decay,
-        loss=setting.loss,
-        checkpoints=steps,
-        progress=False,
-    )
+    runs = trained(setting, [0], steps, progress=False)
     task, weights = setting.task(0), [runs.checkpoint(step) for step in steps]
     rows, found = [], []
     for seed, share in enumerate((gradients, 2 * gradients)):

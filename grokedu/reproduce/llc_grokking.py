@@ -29,7 +29,7 @@ from grokedu.measures import cross_entropy, mean_squared_error
 from grokedu.models import TwoLayer
 from grokedu.models.gradients import ExactLoss
 from grokedu.reproduce.outcome import Outcome, Verdict, said
-from grokedu.runs import Array
+from grokedu.runs import Array, Runs
 from grokedu.statistics import bootstrap, rank_correlation
 from grokedu.tasks import Task, make_task, random_stream
 from grokedu.training import log_spaced, train
@@ -109,23 +109,12 @@ def along(
 
     Returns:
         ``steps`` (T,); ``gammas`` (G,); ``nbeta``; ``llc`` and its Monte Carlo ``error``,
-        (G, T, S); each of :data:`MEASURES` (T, S); ``fitted`` and ``grokked``, (S,) steps, nan
-        where never; ``warnings``, for each gamma how many estimates carry which.
+        (G, T, S); each of :data:`MEASURES` and ``hessian_trace_error`` (T, S); ``fitted`` and
+        ``grokked``, (S,) steps, nan where never; ``warnings``, for each gamma how many estimates
+        carry which.
     """
-    model, steps = setting.model, setting.checkpoints(count)
-    recorded = sorted({*log_spaced(setting.steps), *steps})
-    runs = train(
-        model,
-        setting.task,
-        seeds=[*seeds],
-        steps=setting.steps,
-        lr=setting.lr,
-        weight_decay=setting.weight_decay,
-        loss=setting.loss,
-        record=recorded,
-        checkpoints=steps,
-        progress=progress,
-    )
+    steps = setting.checkpoints(count)
+    runs = trained(setting, seeds, steps, progress=progress)
     rows = np.searchsorted(runs.steps, steps)
     found: dict[str, Any] = {name: runs[name][rows] for name in MEASURES if name in runs.history}
     found |= {"steps": np.array(steps), "gammas": np.array(setting.gammas)}
@@ -134,9 +123,9 @@ def along(
     for at, seed in enumerate(seeds):
         task = setting.task(seed)
         weights = [runs.checkpoint(step, at) for step in steps]
-        plain = [_plain_measures(setting, task, one, seed, samples) for one in weights]
+        plain = [plain_measures(setting, task, one, seed, samples) for one in weights]
         each.append((plain, estimates(setting, task, weights, gradients, chains, progress)))
-    for name in ("hessian_trace", "restricted"):
+    for name in plain[0]:
         found[name] = np.array([[row[name] for row in plain] for plain, _ in each]).T
     grids = [grid for _, grid in each]  # (S, T, G)
     for name, attribute in (("llc", "value"), ("error", "standard_error")):
@@ -150,6 +139,24 @@ def along(
         for g, gamma in enumerate(setting.gammas)
     }
     return found
+
+
+def trained(
+    setting: Setting, seeds: Sequence[int], checkpoints: Sequence[int], *, progress: bool = True
+) -> Runs:
+    """A run each seed, with the weights at the checkpoints, which are recorded steps too."""
+    return train(
+        setting.model,
+        setting.task,
+        seeds=[*seeds],
+        steps=setting.steps,
+        lr=setting.lr,
+        weight_decay=setting.weight_decay,
+        loss=setting.loss,
+        record=sorted({*log_spaced(setting.steps), *checkpoints}),
+        checkpoints=checkpoints,
+        progress=progress,
+    )
 
 
 def estimates(
@@ -179,9 +186,10 @@ def estimates(
     return [found[at : at + len(gammas)] for at in range(0, len(found), len(gammas))]
 
 
-def _plain_measures(
+def plain_measures(
     setting: Setting, task: Task, weights: Mapping[str, Tensor], seed: int, samples: int
 ) -> dict[str, float]:
+    """The trace of the train loss's Hessian with its standard error, and the restricted loss."""
     model, loss = setting.model, LOSSES[setting.loss]
     inputs, labels = task.inputs[task.train], task.targets[task.train]
     trace = hessian_trace(
@@ -195,6 +203,7 @@ def _plain_measures(
     kept = fourier.restricted_logits(logits, keys, task.test)
     return {
         "hessian_trace": trace.value.item(),
+        "hessian_trace_error": trace.standard_error.item(),
         "restricted": loss(kept, task.targets[task.test]).item(),
     }
 

@@ -142,8 +142,11 @@ class Potential:
 
     def gradient(self, position: Tensor, loss_gradient: Tensor) -> Tensor:
         """That of U, (C, d), from that of the mean loss."""
-        drawn_back = per_run(self.gamma, position) * (position - self._center)
-        return per_run(self.nbeta, position) * loss_gradient + drawn_back
+        drawn_back = (position - self._center).mul_(per_run(self.gamma, position))
+        nbeta = per_run(self.nbeta, position)
+        if isinstance(nbeta, Tensor):
+            return drawn_back.addcmul_(nbeta, loss_gradient)
+        return drawn_back.add_(loss_gradient, alpha=nbeta)
 
     def energy(self, position: Tensor, loss: Tensor) -> Tensor:
         """U in float64, (C,), from the mean loss: acceptance asks for small differences of it."""
