@@ -10,6 +10,9 @@ from pathlib import Path
 
 import torch
 
+# Whether torch's optimizers have a kernel for CPUs that moves all of a tensor at once.
+FUSED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 4)
+
 
 @dataclass(frozen=True)
 class Machine:

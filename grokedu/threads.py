@@ -46,20 +46,23 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def in_threads(function: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
-    """The function of each item, in order, in as many Python threads as torch has of its own.
+def in_threads(
+    function: Callable[[Given], Made], items: Iterable[Given], threads: int | None = None
+) -> Iterator[Made]:
+    """The function of each item, in order, in Python threads: as many as torch has, if not given.
 
     Each of them has one thread of torch's. The function must be safe to call from threads.
 
     >>> [*in_threads(lambda x: 2 * x, [1, 2, 3])]
     [2, 4, 6]
     """
-    threads = torch.get_num_threads()
+    own = torch.get_num_threads()
+    workers = own if threads is None else threads
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from pool.map(function, items)
     finally:
-        torch.set_num_threads(threads)  # one setting of it, the matrix library's, is the process's
+        torch.set_num_threads(own)  # one setting of it, the matrix library's, is the process's
 
 
 def shared(parts: Sequence[Gradient]) -> Gradient:

@@ -32,6 +32,7 @@
 
 # %% setup="imports"
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ from grokedu import figures, fourier
 from grokedu.artifacts import load_alpha_map
 from grokedu.explorers import SphereExplorer
 from grokedu.lessons import l03_sphere as check
+from grokedu.machine import FUSED
 from grokedu.measures import accuracy, cross_entropy, l2_norm, mean_squared_error
 from grokedu.models import MLP, Transformer, TwoLayer
 from grokedu.models.two_layer import forward
@@ -51,6 +53,7 @@ from grokedu.scale import scaled
 from grokedu.sphere import random_on_sphere
 from grokedu.statistics import bootstrap
 from grokedu.tasks import make_task, random_stream
+from grokedu.threads import in_threads
 from grokedu.training import log_spaced
 
 torch.set_num_threads(1)  # matrices this small gain nothing from a second thread
@@ -68,14 +71,14 @@ torch.set_num_threads(1)  # matrices this small gain nothing from a second threa
 
 # %% experiment="mnist-grok"
 if check.ready():
-    split = mnist_split(1000, seed=0)  # reading the images takes some seconds
+    split = mnist_split(1000, seed=0)
     network = MLP((784, 200, 200, 10))
     start = network.init(random_stream(0, "init"))
     params = {name: (8.0 * tensor).requires_grad_() for name, tensor in start.items()}
-    optimizer = torch.optim.AdamW(params.values(), lr=2e-3, weight_decay=0.2)
+    optimizer = torch.optim.AdamW(params.values(), lr=2e-3, weight_decay=0.2, fused=FUSED)
     stream = random_stream(0, "batches")
     steps = scaled(2500, 60)
-    record, history = set(log_spaced(steps, 24)), {}
+    record, history = set(log_spaced(steps, 16)), {}
     for step in range(steps + 1):
         if step in record:
             with torch.no_grad():
@@ -327,7 +330,9 @@ if check.ready("project_to_sphere", "sphere_step"):
         if radius is not None:
             start = project_to_sphere(start, radius)
         w = {name: t.requires_grad_() for name, t in start.items()}
-        optimizer = torch.optim.AdamW(w.values(), lr, betas=(0.9, 0.98), weight_decay=decay)
+        optimizer = torch.optim.AdamW(
+            w.values(), lr, betas=(0.9, 0.98), weight_decay=decay, fused=FUSED
+        )
 
         def compute_loss():
             return loss(scale * model.apply(w, x[task.train])[..., : model.p], y[task.train])
@@ -357,7 +362,11 @@ if check.ready("project_to_sphere", "sphere_step"):
         """Three seeds of one setting."""
         last, seeds = scaled(last, 40), range(scaled(3, 1))
         kept = [None] * len(seeds) if kept is None else kept
-        runs = np.array([when(seed, model, last, keep=kept[seed], **settings) for seed in seeds])
+
+        def run(seed):
+            return when(seed, model, last, keep=kept[seed], **settings)
+
+        runs = np.array([*in_threads(run, seeds, threads=2)])  # two seeds at a time
         return figures.Arm(runs[:, 0], runs[:, 1], last)
 
     small, large = TwoLayer(31, 128), TwoLayer(59, 128)
@@ -577,11 +586,11 @@ if check.ready("project_to_sphere", "tangent", "sphere_step", "angular_step"):
         }
         radius, stream = float(l2_norm(w)), random_stream(seed, "batches")
         optimizer = (
-            torch.optim.Adam(w.values(), lr=1e-3 * rate)
+            torch.optim.Adam(w.values(), lr=1e-3 * rate, fused=FUSED)
             if sgd is None
             else torch.optim.SGD(w.values(), lr=sgd, momentum=0.9)
         )
-        steps, angle = scaled(200, 10) * longer, np.nan
+        steps, angle = scaled(160, 10) * longer, np.nan
         for step in range(steps):
             batch = torch.randint(500, (100,), generator=stream)
             before = {k: t.detach().clone() for k, t in w.items()} if step == steps // 2 else None
@@ -623,7 +632,7 @@ if check.ready("project_to_sphere", "tangent", "sphere_step", "angular_step"):
     }
     results = {}
     for name, settings in remedies.items():
-        rows = [ends(seed, **settings) for seed in digits]
+        rows = [*in_threads(partial(ends, **settings), digits, threads=2)]
         results[name] = {what: np.array([row[what] for row in rows]) for what in rows[0]}
     figures.show(
         figures.remedies(
@@ -757,19 +766,26 @@ if check.ready("generalising_share"):
         parts = [torch.cat([one[a:b] for one in at]) for a, b in ((0, 4), (4, 29))]
         return [(x[part], y[part] - first) for part in parts]
 
-    table = {}
-    for biases in (True, False):
-        for seed in range(scaled(5, 2)):
-            (x, y), (x_test, y_test) = two_digits(seed)
-            kept = {k: s for k, s in shapes.items() if biases or k.startswith("W")}
-            drawn = random_on_sphere(kept, 1.0, scaled(6000, 400), random_stream(seed, "drawn"))
-            for alpha in scales:  # the same directions at every radius
-                w = {k: alpha * norm * t for k, t in drawn.items()}
-                for k, s in shapes.items():
-                    w.setdefault(k, torch.zeros(len(w["W1"]), *s))
-                with torch.no_grad():
-                    z, z_test = tiny.apply(w, x), tiny.apply(w, x_test)
-                table[biases, alpha, seed] = generalising_share(z, y, z_test, y_test, 0.9)
+    def shares(case):
+        """The share that generalises of those that fit, at each scale, for one seed."""
+        biases, seed = case
+        (x, y), (x_test, y_test) = two_digits(seed)
+        kept = {k: s for k, s in shapes.items() if biases or k.startswith("W")}
+        drawn = random_on_sphere(kept, 1.0, scaled(6000, 400), random_stream(seed, "drawn"))
+        found = {}
+        for alpha in scales:  # the same directions at every radius
+            w = {k: alpha * norm * t for k, t in drawn.items()}
+            for k, s in shapes.items():
+                w.setdefault(k, torch.zeros(len(w["W1"]), *s))
+            with torch.no_grad():
+                z, z_test = tiny.apply(w, x), tiny.apply(w, x_test)
+            found[biases, alpha, seed] = generalising_share(z, y, z_test, y_test, 0.9)
+        return found
+
+    cases = [(biases, seed) for biases in (True, False) for seed in range(scaled(5, 2))]
+    table = {
+        at: share for each in in_threads(shares, cases, threads=2) for at, share in each.items()
+    }
     falls = {}
     for biases in (True, False):
         print("with biases" if biases else "without biases (homogeneous)")

@@ -39,6 +39,7 @@ CLAIMS: dict[str, str] = {
     "free-energy": "the free energy grows by the learning coefficient a factor e of data",
     "llc-grokking": "the local learning coefficient falls when a network groks",
     "hessian-comparison": "strongly localised, the LLC is a rescaled Hessian trace",
+    "icl-stages": "late in learning in context the LLC falls while the weight norm rises",
 }
 
 

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from grokedu import figures
-from grokedu.reproduce import llc_grokking
-from grokedu.reproduce.llc_grokking import change, since_fitted
+from grokedu.reproduce.llc_grokking import change, measured, since_fitted
 from grokedu.reproduce.outcome import Outcome, Verdict, said
 from grokedu.runs import Array
 from grokedu.statistics import bootstrap, rank_correlation
@@ -24,14 +23,8 @@ RESCALED = 0.95  # a linear correlation along a run from which on one is the oth
 
 
 def run(*, quick: bool, progress: bool) -> Outcome:
-    """The runs of ``llc-grokking``, measured anew."""
-    seeds, count = llc_grokking.SIZES[quick]
-    return outcome(
-        {
-            each.loss: llc_grokking.along(each, range(seeds), count, progress=progress)
-            for each in llc_grokking.SETTINGS
-        }
-    )
+    """The runs and the estimates of ``llc-grokking``."""
+    return outcome(measured(quick, progress))
 
 
 def predicted(found: Mapping[str, Any]) -> Array:

@@ -40,7 +40,7 @@ QUICK: dict[str, Any] = {
     "sequences": 128,
     "nbeta": 60.0,
     "chains": 4,
-    "gradients": 250,
+    "gradients": 800,
     "polish": 100,
     "polish_lr": 1e-3,
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ from grokedu.tasks import Task, make_task, random_stream
 from grokedu.training import log_spaced, train
 
 LOSSES = {"cross_entropy": cross_entropy, "mse": mean_squared_error}
-SIZES = {True: (3, 6), False: (5, 40)}  # runs and checkpoints, by whether it is quick
+RUNS = 5
+SIZES = {True: (5, 500), False: (40, 800)}  # checkpoints and gradients, by whether it is quick
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,18 @@ SETTINGS = (Setting("cross_entropy", 1500), Setting("mse", 900))
 
 
 def run(*, quick: bool, progress: bool) -> Outcome:
-    """3 runs of 6 checkpoints with each loss (quick), or 5 of 40."""
-    seeds, count = SIZES[quick]
-    return outcome(
-        {each.loss: along(each, range(seeds), count, progress=progress) for each in SETTINGS}
-    )
+    """5 runs with each loss, of 5 checkpoints (quick) or 40."""
+    return outcome(measured(quick, progress))
+
+
+@cache
+def measured(quick: bool, progress: bool) -> dict[str, dict[str, Any]]:
+    """For each loss what :func:`along` gives; once in a process."""
+    count, gradients = SIZES[quick]
+    return {
+        each.loss: along(each, range(RUNS), count, gradients=gradients, progress=progress)
+        for each in SETTINGS
+    }
 
 
 def along(

