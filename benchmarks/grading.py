@@ -43,8 +43,8 @@ def measure() -> list[dict[str, Any]]:
         for turn in range(ROUNDS):
             scores = []
             for way, command, extra in zip(seconds, (OURS, STOCK), ("", AS_IT_COMES), strict=True):
-                course = _course(Path(folder, f"{way}-{turn}"), notebooks, extra)
-                seconds[way].append(_run(course, *command))
+                course = course_of(LESSON, Path(folder, f"{way}-{turn}"), notebooks, extra)
+                seconds[way].append(run(course, *command))
                 print(f"round {turn + 1}: {way} {seconds[way][-1]:.1f} s", file=sys.stderr)
                 scores.append(_scores(course))
             if scores[0] != scores[1]:
@@ -63,24 +63,26 @@ def measure() -> list[dict[str, Any]]:
     ]
 
 
-def _course(folder: Path, notebooks: list[nbformat.NotebookNode], extra: str) -> Path:
+def course_of(
+    lesson: str, folder: Path, notebooks: list[nbformat.NotebookNode], extra: str = ""
+) -> Path:
     """A course with the submissions in it, and the lesson in its gradebook."""
     for name in ("solutions", "course"):
-        shutil.copytree(ROOT / name / LESSON, folder / name / LESSON)
-    shutil.copy(ROOT / "solutions" / f"{LESSON}.py", folder / "solutions")
+        shutil.copytree(ROOT / name / lesson, folder / name / lesson)
+    shutil.copy(ROOT / "solutions" / f"{lesson}.py", folder / "solutions")
     for name in ("nbgrader_config.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     with (folder / "nbgrader_config.py").open("a") as config:
         config.write(extra)
     for number, notebook in enumerate(notebooks, 1):
-        place = folder / "gradebook" / "submitted" / f"student-{number:02}" / LESSON
+        place = folder / "gradebook" / "submitted" / f"student-{number:02}" / lesson
         place.mkdir(parents=True)
-        nbformat.write(notebook, place / f"{LESSON}.ipynb")
-    _run(folder, "nbgrader", "generate_assignment", LESSON, "--force")
+        nbformat.write(notebook, place / f"{lesson}.ipynb")
+    run(folder, "nbgrader", "generate_assignment", lesson, "--force")
     return folder
 
 
-def _run(course: Path, module: str, *arguments: str) -> float:
+def run(course: Path, module: str, *arguments: str) -> float:
     """Run a module as a command, and return its seconds."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -102,6 +104,6 @@ def _run(course: Path, module: str, *arguments: str) -> float:
 
 
 def _scores(course: Path) -> dict[str, str]:
-    _run(course, "nbgrader", "export")
+    run(course, "nbgrader", "export")
     with (course / "gradebook" / "grades.csv").open() as file:
         return {row["student_id"]: row["raw_score"] for row in csv.DictReader(file)}

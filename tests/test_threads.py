@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
@@ -36,6 +38,14 @@ def test_torch_gets_its_threads_back_even_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError):
         list(threads.in_threads(lambda x: 1 / x, [1, 0]))
     assert torch.get_num_threads() == before
+
+
+def test_so_many_threads_as_are_asked_for_share_the_items_in_order() -> None:
+    meet = threading.Barrier(2, timeout=30)  # passes only where two are at it at once
+    with threads.one_thread():
+        found = [*threads.in_threads(lambda x: (meet.wait(), x)[1], range(4), threads=2)]
+        assert torch.get_num_threads() == 1
+    assert found == [0, 1, 2, 3]
 
 
 def test_an_error_in_a_half_is_told() -> None:
