@@ -25,6 +25,7 @@ from grokedu.threads import in_threads, one_thread
 GRADIENTS = 2400
 MOST_FOR_AN_ERROR = 40_000  # gradients, where a target error and no budget is given
 CACHED = 2**20  # bytes that all chains need at once; up to here more of them cost next to nothing
+BATCH = 2**21  # bytes that points need at once; from here on more in a batch are no faster
 SMALL = 2**24  # bytes below which a second thread of torch's own is a loss
 RAY = (1.0, 1.02, 1.2, 2.0, 4.0)
 FRACTIONS = (1.0, 0.5, 0.2, 0.05, 0.01)  # of a Newton step
@@ -90,7 +91,7 @@ def estimate_at(
         raise ValueError(f"chains is {chains}; wanted at least 2, to compare them")
     if gradients is None and seconds is None:
         gradients = GRADIENTS if target_error is None else MOST_FOR_AN_ERROR
-    together = max(1, CACHED // (size * chains))
+    together = max(1, BATCH // (size * chains))
     parts = [slice(at, at + together) for at in range(0, points, together)]
 
     threads = 1 if isinstance(loss, FunctionType) or len(parts) == 1 else torch.get_num_threads()

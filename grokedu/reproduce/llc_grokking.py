@@ -36,7 +36,7 @@ from grokedu.training import log_spaced, train
 
 LOSSES = {"cross_entropy": cross_entropy, "mse": mean_squared_error}
 RUNS = 5
-SIZES = {True: (5, 500), False: (40, 800)}  # checkpoints and gradients, by whether it is quick
+SIZES = {True: (5, 440), False: (40, 800)}  # checkpoints and gradients, by whether it is quick
 
 
 @dataclass(frozen=True)
