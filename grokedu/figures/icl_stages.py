@@ -54,7 +54,9 @@ def icl_stages(
         one.set(xlabel="step", ylabel=label)
     axes[0].axhline(ridge, color=BLACK, lw=1.0, ls=":", label="ridge regression")
     for one in axes:
-        one.legend(frameon=False, fontsize=8)
+        low, high = one.get_ylim()
+        one.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
+        one.legend(frameon=False, fontsize=8, loc="upper left")
     if title:
         figure.suptitle(title, fontsize=10)
     runs = count(next(iter(llc.values())).shape[1], "run")
