@@ -530,10 +530,10 @@ if check.ready():
 # shrinks and then comes back: the attention pattern is made of them.
 #
 # **Late** is the word that matters. In the first column all five networks had generalised already, and queries
-# had become far larger than keys; the claim `norm-balance` in `docs/claims.md`, whose quick runs stop there,
-# reports much the same. Equal norms are a sign of a network that has been pressed for long enough, and not of one
-# that has grokked. And mind $W_E$ and $W_U$: at that step the residual stream was far from balance and the two
-# agreed all the same, so no symmetry is the reason for it *there*.
+# had become far larger than keys; the claim `norm-balance` in `docs/claims.md` reports both moments. Equal norms are
+# a sign of a network that has been pressed for long enough, and not of one that has grokked. And mind $W_E$ and
+# $W_U$: at that step the residual stream was far from balance and the two agreed all the same, so no symmetry is the
+# reason for it *there*.
 #
 # What is not shown: that least norms are where training goes is a theorem for gradient flow and SGD with weight
 # decay. These runs used AdamW, for which section 5 promises nothing. That it ends near balance is a measurement.

@@ -92,12 +92,12 @@ def estimate_llc(
     Source: Lau et al. 2023 (arXiv 2308.12108).
 
     >>> import torch
-    >>> net = nn.Linear(5, 1, bias=False)  # linear regression: half the number of weights
-    >>> x = torch.randn(1000, 5, generator=torch.Generator().manual_seed(0))
+    >>> net = nn.Linear(12, 1, bias=False)  # linear regression: half the number of weights
+    >>> x = torch.randn(1000, 12, generator=torch.Generator().manual_seed(0))
     >>> y = torch.zeros(1000, 1)
     >>> _ = nn.init.zeros_(net.weight)
     >>> found = estimate_llc(net, x, y, nn.functional.mse_loss, progress=False)
-    >>> abs(found.value - 2.5) < 4 * found.standard_error + 0.02, found.warnings
+    >>> abs(found.value - 6) < 4 * found.standard_error + 0.02, found.warnings
     (True, ())
     """
     both, center, n = target_of(model, inputs, targets, loss, params, parameters, n)

@@ -12,10 +12,10 @@ from grokedu.llc.samplers.metropolis import settle, start_full
 from grokedu.llc.samplers.potential import Params, Potential
 from grokedu.llc.samplers.streams import State, draw
 
-Preconditioner = Callable[[Tensor, int], Tensor]
+Preconditioner = Callable[[Tensor], Tensor]
 
 
-def same(vectors: Tensor, power: int) -> Tensor:
+def same(vectors: Tensor) -> Tensor:
     """The preconditioner that changes nothing."""
     return vectors
 
@@ -30,9 +30,9 @@ def leapfrog(
 ) -> tuple[State, Tensor]:
     """So many leapfrog steps of the dynamics with energy U(w) + |p|^2 / 2.
 
-    One step, with e the step size, A the preconditioner and q = A^-1 p::
+    One step, with e the step size and A the preconditioner::
 
-        q <- q - e / 2 * grad U(w),    w <- w + e * A^2 q,    q <- q - e / 2 * grad U(w)
+        p <- p - e / 2 * A grad U(w),    w <- w + e * A p,    p <- p - e / 2 * A grad U(w)
 
     It is undone by the same steps from -p, keeps volumes, and misses the energy by O(e^2).
 
@@ -42,9 +42,8 @@ def leapfrog(
         momentum: p, (C, d).
         step_size: (C,).
         steps: at least 1; each takes one gradient.
-        preconditioner: from rows, (C, d), and -1, 1 or 2 to that power of a symmetric linear map of
-            them; these are the dynamics of A^-1 w with unit masses, or of w with the mass matrix
-            A^-2.
+        preconditioner: a symmetric linear map of rows, (C, d); these are the dynamics of A^-1 w
+            with unit masses, or of w with the mass matrix A^-2.
 
     Returns:
         The place reached, with its loss and gradient, and the momentum there.
@@ -60,16 +59,14 @@ def leapfrog(
     """
     position, loss, gradient = place["position"], place["loss"], place["gradient"]
     step = step_size.unsqueeze(1)
-    pull = preconditioner(momentum, -1)
     for at in range(steps):
         # The half steps between two moves are one whole step.
-        force = potential.gradient(position, gradient)
-        pull = torch.addcmul(pull, step if at else step / 2, force, value=-1)
-        position = torch.addcmul(position, step, preconditioner(pull, 2))
+        force = preconditioner(potential.gradient(position, gradient))
+        momentum = torch.addcmul(momentum, step if at else step / 2, force, value=-1)
+        position = torch.addcmul(position, step, preconditioner(momentum))
         loss, gradient = potential.evaluate(position)
-    pull = torch.addcmul(pull, step / 2, potential.gradient(position, gradient), value=-1)
-    reached = {"position": position, "loss": loss, "gradient": gradient}
-    return reached, preconditioner(pull, 1)
+    momentum = momentum - step / 2 * preconditioner(potential.gradient(position, gradient))
+    return {"position": position, "loss": loss, "gradient": gradient}, momentum
 
 
 @dataclass(frozen=True)
