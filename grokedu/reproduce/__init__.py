@@ -55,7 +55,7 @@ def reproduce(
 
     Args:
         name: one of :data:`CLAIMS`.
-        quick: fewer seeds or steps; under two minutes on two cores, six for "icl-stages".
+        quick: fewer seeds or steps; under two minutes on two cores, ten for "icl-stages".
         progress: whether to show progress bars.
         folder: where the results go; ``results``, or ``results/quick`` for quick ones, by default.
         figure: whether to draw.

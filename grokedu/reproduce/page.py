@@ -16,7 +16,7 @@ HEAD = """# What became of each claim
 Made from `results/` by `grokedu reproduce NAME`, which trains over several seeds, measures, draws
 and judges by a fixed rule. Intervals are 95 % bootstrap intervals over runs. *Full* is the size
 that the claim asks for, on a GPU or with patience; *quick* has fewer seeds or steps, and two cores
-take less than two minutes; `icl-stages` takes about six.
+take less than two minutes; `icl-stages` takes about ten.
 
 | claim | quick | full |
 |---|---|---|
