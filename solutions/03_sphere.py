@@ -783,9 +783,7 @@ if check.ready("generalising_share"):
         return found
 
     cases = [(biases, seed) for biases in (True, False) for seed in range(scaled(5, 2))]
-    table = {
-        at: share for each in in_threads(shares, cases, threads=2) for at, share in each.items()
-    }
+    table = {at: share for case in cases for at, share in shares(case).items()}
     falls = {}
     for biases in (True, False):
         print("with biases" if biases else "without biases (homogeneous)")
