@@ -18,7 +18,7 @@ from grokedu import figures
 from grokedu.artifacts import load_ensemble, load_transformer_norms
 from grokedu.models.transformer import Transformer
 from grokedu.reproduce.outcome import Outcome, Verdict, said
-from grokedu.reproduce.transformer_norms import linked_ratios, train_transformers
+from grokedu.reproduce.transformer_norms import MODEL, linked_ratios, train_transformers
 from grokedu.runs import Array, Runs
 from grokedu.statistics import bootstrap
 
@@ -26,7 +26,7 @@ CLOSE = 0.1  # a ratio within this of 1 counts as equal
 REACH = ("W_E", "W_V", "W_O", "W_in", "W_out", "W_U")  # the path from a token to the logits
 REST = ("W_Q", "W_K", "W_pos")
 LINKED = (("W_V", "W_O"), ("W_Q", "W_K"), ("W_in", "W_out"))
-QUICK: dict[str, Any] = {"seeds": range(3), "steps": 600}
+QUICK: dict[str, Any] = {"seeds": range(3), "steps": 600, "model": MODEL}
 FULL: dict[str, Any] = {
     "seeds": range(5),
     "steps": 20_000,
@@ -45,9 +45,11 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     """
     settings = QUICK if quick else FULL
     live = train_transformers(**settings, progress=progress)
-    p = settings["model"].p if "model" in settings else 53
     late = load_transformer_norms().select(weight_decay=1.0)
-    states = {f"p={p}, step {live.steps[-1]}": live, f"p=53, step {late.steps[-1]}": late}
+    states = {
+        f"p={settings['model'].p}, step {live.steps[-1]}": live,
+        f"p={MODEL.p}, step {late.steps[-1]}": late,
+    }
     runs = load_ensemble()
     two_layer = np.sqrt(
         (runs["norm_A"][-1] ** 2 + runs["norm_B"][-1] ** 2) / (2 * runs["norm_W"][-1] ** 2)

@@ -42,6 +42,12 @@ def train_transformers(
     The history has the norm of each tensor, and as "least_norm" that of all weights where it is
     least on the orbit of the four scale symmetries.
 
+    Args:
+        weight_decays, lr: AdamW's.
+        seeds, steps: of each run.
+        model: the architecture; its p is the modulus.
+        fraction: of all pairs that is trained on.
+
     >>> train_transformers(seeds=[0], steps=2)
     Runs(1 runs to step 2; seed=0, lr=0.01, weight_decay=1, train_size=1404)
     """
