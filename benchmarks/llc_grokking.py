@@ -1,7 +1,7 @@
 """Along a grokking run: seconds for 40 checkpoints, and whether twice the gradients change them.
 
 One run of ``llc-grokking`` trained with the cross-entropy, at gamma = 10, four chains: once with
-800 gradients each and once with 1600 and other random numbers. *Converged* means that the two
+480 gradients each and once with 960 and other random numbers. *Converged* means that the two
 differ by more than two combined standard errors at no more checkpoints than chance lets: of 40, 2
 in the mean and 5 in one of twenty tries. The aim is 30 s on two quiet cores.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from grokedu.reproduce.llc_grokking import SETTINGS, Setting, estimates, trained
 
-GRADIENTS, CHECKPOINTS, GAMMA, AIM_SECONDS, BEYOND_CHANCE = 800, 40, 10.0, 30, 5
+GRADIENTS, CHECKPOINTS, GAMMA, AIM_SECONDS, BEYOND_CHANCE = 480, 40, 10.0, 30, 5
 
 
 def table(

@@ -22,9 +22,10 @@ from grokedu.llc.samplers.whitening import DISTANCE
 from grokedu.llc.sampling import Draws, sample
 from grokedu.threads import in_threads, one_thread
 
-GRADIENTS = 2400
+GRADIENTS = 1800
 MOST_FOR_AN_ERROR = 40_000  # gradients, where a target error and no budget is given
-CACHED = 2**20  # bytes that all chains need at once; up to here more of them cost next to nothing
+CACHED = 2**19  # bytes that all chains need at once; up to here more of them cost little
+CHAINS = 64  # at most
 BATCH = 2**21  # bytes that points need at once; from here on more in a batch are no faster
 SMALL = 2**24  # bytes below which a second thread of torch's own is a loss
 RAY = (1.0, 1.02, 1.2, 2.0, 4.0)
@@ -46,7 +47,7 @@ def estimate_at(
     seconds: float | None = None,
     target_error: float | None = None,
     sampler: Callable[[Potential], Sampler] | None = None,
-    heat: float = 1000.0,
+    heat: float | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> list[LLCEstimate]:
@@ -86,7 +87,7 @@ def estimate_at(
     )
     size = getattr(loss, "bytes_of_one", 4 * problem.size * first.element_size())
     if chains is None:
-        chains = min(64, 1 << (max(8, CACHED // size).bit_length() - 1))
+        chains = min(CHAINS, 1 << (max(8, CACHED // size).bit_length() - 1))
     if chains < 2:
         raise ValueError(f"chains is {chains}; wanted at least 2, to compare them")
     if gradients is None and seconds is None:

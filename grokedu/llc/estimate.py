@@ -34,7 +34,7 @@ def estimate_llc(
     seconds: float | None = None,
     target_error: float | None = None,
     sampler: Callable[[Potential], Sampler] | None = None,
-    heat: float = 1000.0,
+    heat: float | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> LLCEstimate:
@@ -69,14 +69,15 @@ def estimate_llc(
             :func:`grokedu.llc.llc_grid`. Of d weights the chains move about sqrt(d / gamma).
         weight_decay: c for a term ``c / 2 * |w|^2`` inside L.
         chains: how many; by default 8 to 64, fewer for larger models.
-        gradients: what each chain may spend, 2400 by default, each over all examples. Half of it
+        gradients: what each chain may spend, 1800 by default, each over all examples. Half of it
             is burn-in; below 800 the chains have rarely cooled down.
         seconds: spend so much time instead; with both, what ends first.
         target_error: stop at this relative standard error, 0.01 say, and after at most 40000
             gradients.
         sampler: a sampler of your own, ``functools.partial(SGLD, step_size=1e-5)`` for example;
             by default Hamiltonian Monte Carlo that tunes itself, see :mod:`grokedu.llc.warm_up`.
-        heat: how many times too hot the chains begin; 1 begins at the wanted temperature.
+        heat: how many times too hot the chains begin, 1000 by default and less beyond 500 weights;
+            1 begins at the wanted temperature.
         seed: of all random numbers.
         progress: whether to show a bar.
 

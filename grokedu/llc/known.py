@@ -65,10 +65,9 @@ def deep_linear(widths: Sequence[int], rank: int) -> Known:
     target = _identity(widths[-1], widths[0], rank)
 
     def loss(params: Mapping[str, Tensor]) -> Tensor:
-        first, *others = params.values()
-        product = first
+        product, *others = params.values()
         for layer in others:
-            product = layer @ product
+            product = torch.bmm(layer, product)
         return (product - target.to(product)).square().sum(dim=(1, 2)) / 2
 
     exact = deep_linear_llc(widths, rank)

@@ -17,7 +17,7 @@ from grokedu.llc.problem import Problem
 from grokedu.llc.samplers import SGLD, Sampler, State
 from grokedu.llc.samplers.potential import Potential
 from grokedu.llc.samplers.whitening import Curvature, curvature
-from grokedu.llc.warm_up import LEAPFROGS, Spent, warm_up
+from grokedu.llc.warm_up import LEAPFROGS, Spent, usual_heat, warm_up
 
 BURN_IN = 0.5  # of the budget
 LEAST = 4  # draws of a chain, for a variance of each half
@@ -69,7 +69,7 @@ def sample(
     budget: Budget,
     *,
     seed: int = 0,
-    heat: float = 1000.0,
+    heat: float | None = None,
     leapfrogs: int = LEAPFROGS,
     sampler: Callable[[Potential], Sampler] | None = None,
     progress: bool = True,
@@ -84,7 +84,7 @@ def sample(
         chains: C.
         budget: what may be spent.
         seed: of all chains.
-        heat, leapfrogs: see :func:`grokedu.llc.warm_up.warm_up`.
+        heat, leapfrogs: see :func:`grokedu.llc.warm_up.warm_up`; the usual heat if None.
         sampler: from the potential of P C chains to a sampler; used as it is, without tuning.
         progress: whether to show a bar.
 
@@ -123,7 +123,8 @@ def sample(
             return gone / share
 
         if sampler is None:
-            begun = _tuned(problem, chains, seeds, spent, heat, leapfrogs)
+            hot = usual_heat(problem.size) if heat is None else heat
+            begun = _tuned(problem, chains, seeds, spent, hot, leapfrogs)
         else:
             begun = _burnt_in(problem, chains, seeds, spent, sampler(potential))
         chosen, state, gradients = begun.sampler, begun.state, begun.gradients
@@ -138,7 +139,7 @@ def sample(
     if len(rows) < LEAST:
         raise ValueError(
             f"the budget left {len(rows)} draws after the burn-in ({gradients} gradients in all); "
-            f"wanted at least {LEAST}, for example gradients=2400"
+            f"wanted at least {LEAST}, for example gradients=1800"
         )
     loss, square, acceptance = (
         torch.stack(each).view(len(rows), len(problem), chains) for each in zip(*rows, strict=True)
@@ -174,7 +175,7 @@ def _tuned(
         "sampler": "HMC",
         "step_size": tuned.state["step_size"][::chains].tolist(),
         "floor": tuned.floor.tolist(),
-        "leapfrogs": leapfrogs,
+        "leapfrogs": tuned.sampler.leapfrogs,
         "heat": heat,
     }
     return _Begun(tuned.sampler, tuned.state, tuned.gradients, tuned.curvature, settings)

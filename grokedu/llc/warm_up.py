@@ -3,17 +3,23 @@
 1. The curvature at w* gives first step sizes and a preconditioner.
 2. Chains begin at w*, ``heat`` times too hot, some of them more and some less, and are cooled. What
    lies flat or nearly flat around w*, in singular models, is crossed in a few hot steps; from w*
-   itself chains would diffuse there for thousands. Every chain adapts its own step size, so that
-   one which is left behind on a plateau or a slope takes the small steps that lead on.
+   itself chains would diffuse there for thousands. At a temperature h the loss of d weights is up
+   to h d / (2 nbeta) above its minimum; so that chains of many weights do not leave the
+   neighbourhood, from where the way back is long, their heat falls as 1 / d. Every chain adapts
+   its own step size, in large strides at first, so that one which is left behind on a plateau or a
+   slope takes the small steps that lead on.
 3. Four groups of chains use preconditioners from none to full. The one that moves best, measured by
    the geometric mean of how fast the stiffest and the slackest direction are crossed, is taken.
 4. At the wanted temperature one step size for all chains of a centre is found by dual averaging
    (Hoffman and Gelman 2014, arXiv 1111.4246), with the harmonic mean of their acceptance, as in
    Hoffman et al. 2021 (ChEES): no chain is left to reject everything.
+5. From then on trajectories are as long as it takes: the longest half a period of the slackest
+   direction. Where the loss is nearly quadratic steps are long, and a few of them do.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,10 +31,12 @@ from grokedu.llc.samplers import HMC, State
 from grokedu.llc.samplers.whitening import Curvature, Whitening, curvature
 
 TARGET = 0.8  # acceptance
+GAIN, SEEKING = 0.8, 2.0  # of a step size by acceptance: at last, and at first in addition
 GROUPS = 4  # of preconditioners
 COOLED = 0.8  # of the warm-up, after which the temperature is the wanted one
 COOLING = 1.5  # more of the time is spent near the wanted temperature than far from it
-LEAPFROGS = 16  # in a trajectory, on average
+LEAPFROGS = 16  # in a trajectory, on average, at most
+HEAT, MANY = 1000.0, 500  # the usual heat, of up to so many weights
 
 Spent = Callable[[int], float]
 
@@ -58,7 +66,7 @@ def warm_up(
     seeds: Sequence[int],
     spent: Spent,
     *,
-    heat: float = 1000.0,
+    heat: float = HEAT,
     leapfrogs: int = LEAPFROGS,
 ) -> Tuned:
     """Chains from w* to their posterior, see the module.
@@ -109,7 +117,8 @@ def warm_up(
         gradients += sampler.steps_of(int(state["count"]))
         state = sampler.step(state | {"step_size": log_step.exp().to(centers)})
         if averaging is None:
-            log_step = log_step + 0.4 * (state["acceptance"] - TARGET)
+            gain = GAIN + SEEKING / (1 + int(state["count"]))
+            log_step = log_step + gain * (state["acceptance"] - TARGET)
         else:
             acceptance = state["acceptance"].view(-1, chains).clamp(min=0.01)
             tried = averaging.update(1 / (1 / acceptance).mean(dim=1))
@@ -117,12 +126,23 @@ def warm_up(
     if averaging is None:  # too few gradients for a single trajectory at the wanted temperature
         share, log_step = _best_group(problem, bent, group, log_step)
         averaging = DualAveraging(log_step[::chains])
-    final = averaging.averaged.exp().to(centers).repeat_interleave(chains)
-    sampler = _sampler(problem, chains, bent, share, torch.ones_like(hottest), leapfrogs)
+    final = averaging.averaged.exp()
+    floor = _floor(problem, bent, share, problem.nbeta.repeat_interleave(chains).double())
+    enough = min(leapfrogs, _long_enough(problem, bent, floor[::chains], final))
+    sampler = _sampler(problem, chains, bent, share, torch.ones_like(hottest), enough)
     if not state:
         state = sampler.init(starts, seeds)
-    floor = _floor(problem, bent, share, problem.nbeta.repeat_interleave(chains).double())
-    return Tuned(sampler, state | {"step_size": final}, bent, floor[::chains], gradients)
+    steps = final.to(centers).repeat_interleave(chains)
+    return Tuned(sampler, state | {"step_size": steps}, bent, floor[::chains], gradients)
+
+
+def usual_heat(size: int) -> float:
+    """The heat that chains of so many weights begin with, see the module.
+
+    >>> usual_heat(20), usual_heat(5000)
+    (1000.0, 100.0)
+    """
+    return max(1.0, HEAT * min(1.0, MANY / size))
 
 
 class DualAveraging:
@@ -175,6 +195,19 @@ def _floor(problem: Problem, bent: Curvature, share: Tensor, nbeta: Tensor) -> T
     high = (nbeta * first + gamma).clamp(min=tiny)
     low = (gamma if bent.whole else nbeta * last + gamma).clamp(min=1e-9 * high)
     return high * (low / high) ** share
+
+
+def _long_enough(problem: Problem, bent: Curvature, floor: Tensor, step: Tensor) -> int:
+    """The mean number of leapfrogs for a longest trajectory of half a period, over all centres.
+
+    A direction of stiffness s goes with the frequency sqrt(s / floor), or 1 where it is whitened.
+    """
+    slackest = problem.gamma.double()
+    if bent.whole:
+        slackest = problem.nbeta.double() * bent.eigenvalues[:, -1].clamp(min=0) + slackest
+    frequency = (slackest / floor).clamp(max=1).sqrt()
+    longest = math.pi / (step * frequency).clamp(min=1e-9)
+    return math.ceil((1 + longest.max().item()) / 2)
 
 
 def _best_group(

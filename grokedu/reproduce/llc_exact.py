@@ -28,9 +28,11 @@ from grokedu.llc import (
     leading_correction,
     quadrature_llc,
 )
+from grokedu.llc.batch import GRADIENTS
 from grokedu.llc.estimate import PlainLoss
 from grokedu.llc.known import deep_linear, quadratic
 from grokedu.llc.samplers.potential import Params
+from grokedu.llc.warm_up import HEAT
 from grokedu.reproduce.outcome import Outcome, Verdict
 
 N, GAMMA = 1e6, 1.0
@@ -41,7 +43,7 @@ DEEP = (6, 6, 6, 6, 6, 6)
 QUICK: dict[str, Any] = {
     "seeds": 3,
     "networks": [((4, 4, 4), 2), ((5, 5, 5, 5), 2), ((10, 10, 10), 3), (DEEP, 2)],
-    "gradients": 2400,  # the default
+    "gradients": GRADIENTS,
     "longer": 4,
 }
 FULL: dict[str, Any] = QUICK | {
@@ -202,7 +204,7 @@ def starts(
     exact = deep_linear_llc(DEEP, 2)
     value, target = float(exact.value), heated["target"]
     arms = []
-    for start, heat in (("from w*", 1.0), ("heated", 1000.0)):
+    for start, heat in (("from w*", 1.0), ("heated", HEAT)):
         seeds = range(len(heated["values"]))
         for count, some in ((gradients, seeds), (gradients * longer, seeds[:1])):
             row = heated
@@ -239,7 +241,7 @@ def verdict(missed: int, cases: int, silent: int) -> Verdict:
 
 
 def _estimate(
-    case: Case, gradients: int, progress: bool, *, seed: int, heat: float = 1000.0
+    case: Case, gradients: int, progress: bool, *, seed: int, heat: float | None = None
 ) -> LLCEstimate:
     return estimate_llc(
         case.loss, params=case.center, n=N, gamma=GAMMA, gradients=gradients, heat=heat, seed=seed,

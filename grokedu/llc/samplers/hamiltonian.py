@@ -12,12 +12,23 @@ from grokedu.llc.samplers.metropolis import settle, start_full
 from grokedu.llc.samplers.potential import Params, Potential
 from grokedu.llc.samplers.streams import State, draw
 
-Preconditioner = Callable[[Tensor], Tensor]
+Shift = Callable[[Tensor, Tensor, float], Tensor]
+Preconditioner = Callable[[Tensor], Shift]
 
 
-def same(vectors: Tensor) -> Tensor:
-    """The preconditioner that changes nothing."""
-    return vectors
+def same(step_size: Tensor) -> Shift:
+    """The preconditioner A = 1: from step sizes e, (C,), to ``shift(to, rows, share)``, which is
+    ``to + share * e * A rows``, (C, d).
+
+    >>> same(torch.tensor([0.1, 0.2]))(torch.zeros(2, 1), torch.ones(2, 1), -0.5).tolist()
+    [[-0.05000000074505806], [-0.10000000149011612]]
+    """
+    column = step_size.unsqueeze(1)
+
+    def shift(to: Tensor, rows: Tensor, share: float) -> Tensor:
+        return torch.addcmul(to, column, rows, value=share)
+
+    return shift
 
 
 def leapfrog(
@@ -42,8 +53,8 @@ def leapfrog(
         momentum: p, (C, d).
         step_size: (C,).
         steps: at least 1; each takes one gradient.
-        preconditioner: a symmetric linear map of rows, (C, d); these are the dynamics of A^-1 w
-            with unit masses, or of w with the mass matrix A^-2.
+        preconditioner: A, a symmetric linear map of rows, in the form of :func:`same`; these are
+            the dynamics of A^-1 w with unit masses, or of w with the mass matrix A^-2.
 
     Returns:
         The place reached, with its loss and gradient, and the momentum there.
@@ -58,14 +69,14 @@ def leapfrog(
     2.0
     """
     position, loss, gradient = place["position"], place["loss"], place["gradient"]
-    step = step_size.unsqueeze(1)
+    shift = preconditioner(step_size)
     for at in range(steps):
         # The half steps between two moves are one whole step.
-        force = preconditioner(potential.gradient(position, gradient))
-        momentum = torch.addcmul(momentum, step if at else step / 2, force, value=-1)
-        position = torch.addcmul(position, step, preconditioner(momentum))
+        force = potential.gradient(position, gradient)
+        momentum = shift(momentum, force, -1.0 if at else -0.5)
+        position = shift(position, momentum, 1.0)
         loss, gradient = potential.evaluate(position)
-    momentum = momentum - step / 2 * preconditioner(potential.gradient(position, gradient))
+    momentum = shift(momentum, potential.gradient(position, gradient), -0.5)
     return {"position": position, "loss": loss, "gradient": gradient}, momentum
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -98,20 +98,30 @@ class Potential:
     nbeta: float | Tensor
     gamma: float | Tensor = 1.0
     _center: Tensor = field(init=False, repr=False, compare=False)
+    _nbeta: float | Tensor = field(init=False, repr=False, compare=False)
+    _gamma: float | Tensor = field(init=False, repr=False, compare=False)
+    _pieces: list[tuple[str, slice, torch.Size]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not bool((torch.as_tensor(self.nbeta) > 0).all()):
             raise ValueError(f"nbeta is {self.nbeta}; wanted above 0, for example n / log(n)")
         if not bool((torch.as_tensor(self.gamma) >= 0).all()):
             raise ValueError(f"gamma is {self.gamma}; wanted 0 (no localisation) or above")
-        object.__setattr__(self, "_center", pack(self.center)[0])
+        center = pack(self.center)[0]
+        for name, value in (
+            ("_center", center),
+            ("_nbeta", _column(self.nbeta, center)),
+            ("_gamma", _column(self.gamma, center)),
+            ("_pieces", _pieces(self.center)),
+        ):
+            object.__setattr__(self, name, value)
 
     def flat(self, params: Params) -> Tensor:
         """All weights of each chain as one row, (C, d), in the order of ``center``.
 
         Raises:
             ValueError: if names, shapes, dtype or device are not those of ``center``, or there are
-                several centres and not one a chain.
+                several centres, nbetas or gammas and not one a chain.
         """
         given, wanted = (
             {name: (tuple(t.shape[1:]), t.dtype, t.device.type) for name, t in one.items()}
@@ -120,18 +130,23 @@ class Potential:
         if given != wanted:
             raise ValueError(f"a chain's weights are {given}; wanted the centre's, {wanted}")
         position, _ = pack({name: params[name] for name in self.center})
-        if len(self._center) not in (1, len(position)):
-            raise ValueError(
-                f"got {len(self._center)} centres for {len(position)} chains; wanted 1, or one each"
-            )
+        for values, name in (
+            (self._center, "centres"),
+            (self._nbeta, "values of nbeta"),
+            (self._gamma, "values of gamma"),
+        ):
+            if isinstance(values, Tensor) and len(values) not in (1, len(position)):
+                raise ValueError(
+                    f"got {len(values)} {name} for {len(position)} chains; wanted 1, or one each"
+                )
         return position
 
     def params(self, position: Tensor) -> dict[str, Tensor]:
         """Rows of weights, (C, d), as tensors with names, (C, ...); they share memory."""
-        pieces = position.split([tensor[0].numel() for tensor in self.center.values()], dim=1)
+        chains = len(position)
         return {
-            name: piece.reshape(len(position), *tensor.shape[1:])
-            for (name, tensor), piece in zip(self.center.items(), pieces, strict=True)
+            name: position[:, columns].reshape(chains, *shape)
+            for name, columns, shape in self._pieces
         }
 
     def evaluate(self, position: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -142,14 +157,28 @@ class Potential:
 
     def gradient(self, position: Tensor, loss_gradient: Tensor) -> Tensor:
         """That of U, (C, d), from that of the mean loss."""
-        drawn_back = (position - self._center).mul_(per_run(self.gamma, position))
-        nbeta = per_run(self.nbeta, position)
-        if isinstance(nbeta, Tensor):
-            return drawn_back.addcmul_(nbeta, loss_gradient)
-        return drawn_back.add_(loss_gradient, alpha=nbeta)
+        drawn_back = (position - self._center).mul_(self._gamma)
+        if isinstance(self._nbeta, Tensor):
+            return drawn_back.addcmul_(self._nbeta, loss_gradient)
+        return drawn_back.add_(loss_gradient, alpha=self._nbeta)
 
     def energy(self, position: Tensor, loss: Tensor) -> Tensor:
         """U in float64, (C,), from the mean loss: acceptance asks for small differences of it."""
         nbeta, gamma = (per_run(value, loss.double()) for value in (self.nbeta, self.gamma))
         distance = (position - self._center).double().square().sum(dim=1)
         return nbeta * loss.double() + gamma / 2 * distance
+
+
+def _column(value: float | Tensor, like: Tensor) -> float | Tensor:
+    many = isinstance(value, Tensor) and value.ndim > 0
+    return cast(Tensor, value).to(like).reshape(-1, 1) if many else float(value)
+
+
+def _pieces(center: Params) -> list[tuple[str, slice, torch.Size]]:
+    """Where each tensor lies in a row of all weights, and its shape there."""
+    pieces, at = [], 0
+    for name, tensor in center.items():
+        shape = tensor.shape[1:]
+        pieces.append((name, slice(at, at + shape.numel()), shape))
+        at += shape.numel()
+    return pieces

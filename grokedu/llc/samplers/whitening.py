@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokedu.llc.samplers.hamiltonian import Shift, same
 from grokedu.llc.samplers.potential import Potential
 from grokedu.tasks import random_stream
 
@@ -108,29 +109,48 @@ class Whitening:
         nbeta, gamma: numbers, or (P C,): those of C chains at each centre, centre after centre.
         floor: (P C,).
 
+    In the form of :func:`grokedu.llc.samplers.hamiltonian.same`.
+
     >>> from grokedu.llc.samplers.whitening import Curvature
     >>> known = Curvature(torch.tensor([[4.0, 1.0]]), torch.eye(2).unsqueeze(0), 4)
-    >>> Whitening(known, 1.0, 0.0, torch.tensor([1.0, 4.0]))(torch.ones(2, 2)).tolist()
+    >>> shift = Whitening(known, 1.0, 0.0, torch.tensor([1.0, 4.0]))(torch.ones(2))
+    >>> shift(torch.zeros(2, 2), torch.ones(2, 2), 1.0).tolist()
     [[0.5, 1.0], [0.5, 0.5]]
     """
 
     def __init__(
         self, curvature: Curvature, nbeta: float | Tensor, gamma: float | Tensor, floor: Tensor
     ) -> None:
-        self.vectors = curvature.vectors
+        self.whole, self.vectors = curvature.whole, curvature.vectors
+        self.columns = curvature.vectors.mT.contiguous()
         shape = (len(self.vectors), -1, 1)  # centres, chains, eigenvalues
         nbeta, gamma = (torch.as_tensor(x).to(floor).expand_as(floor) for x in (nbeta, gamma))
         stiffness = nbeta.view(shape) * curvature.eigenvalues.unsqueeze(1) + gamma.view(shape)
         level = floor.view(shape)
-        self.base = level.rsqrt()
-        self.extra = torch.maximum(stiffness, level).rsqrt() - self.base  # (P, C, k)
-        self.plain = not bool(self.extra.any())
+        self.base = floor.rsqrt()
+        self.along = torch.maximum(stiffness, level).rsqrt()  # (P, C, k)
+        self.extra = self.along - level.rsqrt()
+        # Where no direction is stiffer than the floor, up to rounding, a number does.
+        self.plain = not bool((self.along < (1 - 1e-4) * level.rsqrt()).any())
 
-    def __call__(self, rows: Tensor) -> Tensor:
-        """A times each row, (P C, d)."""
-        grouped = rows.view(len(self.vectors), -1, rows.shape[1])
-        scaled = self.base * grouped
+    def __call__(self, step_size: Tensor) -> Shift:
+        """The shift by A with these step sizes, (P C,)."""
         if self.plain:
-            return scaled.view_as(rows)
-        along = (grouped @ self.vectors.mT).mul_(self.extra)
-        return scaled.baddbmm_(along, self.vectors).view_as(rows)
+            return same(step_size * self.base)
+        grouped = (*self.along.shape[:2], self.vectors.shape[2])
+        steps = step_size.view(*grouped[:2], 1)
+        if self.whole:
+            scale, rest = steps * self.along, None
+        else:
+            scale, rest = steps * self.extra, (step_size * self.base).unsqueeze(1)
+
+        def shift(to: Tensor, rows: Tensor, share: float) -> Tensor:
+            along = torch.bmm(rows.view(grouped), self.columns).mul_(scale)
+            if rest is None:
+                moved = torch.baddbmm(to.view(grouped), along, self.vectors, alpha=share)
+            else:
+                moved = torch.addcmul(to, rest, rows, value=share).view(grouped)
+                moved.baddbmm_(along, self.vectors, alpha=share)
+            return moved.view_as(to)
+
+        return shift

@@ -97,5 +97,7 @@ def test_bad_input_is_told_what_was_wanted() -> None:
         gaussian(h).flat(at_zero(1, h.double()))
     with pytest.raises(ValueError, match="got 2 centres for 3 chains"):
         Potential(quadratic(h), at_zero(2, h), 1.0).flat(at_zero(3, h))
+    with pytest.raises(ValueError, match="got 2 values of nbeta for 3 chains"):
+        gaussian(h, torch.ones(2)).flat(at_zero(3, h))
     with pytest.raises(ValueError, match=r"the loss has shape \(\); wanted \(2,\)"):
         differentiated(lambda params, rows: params["w"].sum())(at_zero(2, h), None)

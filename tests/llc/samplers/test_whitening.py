@@ -55,13 +55,13 @@ def test_the_preconditioner_is_the_inverse_root_above_the_floor():
     matrix = rotated(h)
     known = curvature(bent(matrix, torch.zeros(1, 3).double()), torch.zeros(1, 3).double())
     floor = torch.tensor([1.0, 5.0, 100.0], dtype=torch.float64)
-    whitening = Whitening(known, 2.0, 1.0, floor)
+    shift = Whitening(known, 2.0, 1.0, floor)(torch.full_like(floor, 0.25))
     rows = torch.eye(3, dtype=torch.float64)
     for at, level in enumerate(floor):
         stiffness = torch.maximum(2 * h + 1, level)
         wanted = rotated(stiffness.rsqrt())
-        given = torch.stack([whitening(row.expand(3, 3))[at] for row in rows])
-        torch.testing.assert_close(given, wanted, rtol=1e-5, atol=1e-7)
+        given = torch.stack([shift(rows, row.repeat(3, 1), -2.0)[at] for row in rows])
+        torch.testing.assert_close(given, rows[at] - wanted / 2, rtol=1e-5, atol=1e-7)
 
 
 def test_draws_are_those_of_the_posterior_with_any_preconditioner():
