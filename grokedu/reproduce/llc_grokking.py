@@ -36,7 +36,7 @@ from grokedu.training import log_spaced, train
 
 LOSSES = {"cross_entropy": cross_entropy, "mse": mean_squared_error}
 RUNS = 5
-SIZES = {True: (5, 440), False: (40, 800)}  # checkpoints and gradients, by whether it is quick
+SIZES = {True: (5, 440), False: (40, 480)}  # checkpoints and gradients, by whether it is quick
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def along(
     seeds: Sequence[int],
     count: int,
     *,
-    gradients: int = 800,
+    gradients: int = 480,
     chains: int = 4,
     samples: int = 50,
     progress: bool = True,

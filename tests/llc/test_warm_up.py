@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from grokedu.llc import known
+from grokedu.llc import estimate_llc, known
 from grokedu.llc.problem import Problem, inverse_temperature
 from grokedu.llc.samplers import differentiated
-from grokedu.llc.warm_up import Tuned, warm_up
+from grokedu.llc.warm_up import HEAT, LEAPFROGS, MANY, Tuned, usual_heat, warm_up
+from grokedu.models import TwoLayer
+from grokedu.models.gradients import ExactLoss
+from grokedu.tasks import make_task, random_stream
 
 N = 1e6
 CHAINS = 16
@@ -53,6 +58,34 @@ def test_a_point_is_tuned_the_same_beside_another(device):
         first = both.state[name][:CHAINS]
         torch.testing.assert_close(first, alone.state[name], rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(both.state[name][CHAINS:], first, rtol=1e-3, atol=1e-4)
+
+
+def test_trajectories_are_short_where_the_loss_is_quadratic_and_long_where_directions_are_flat():
+    regular = warmed(known.quadratic(torch.logspace(0, -3, 20).tolist(), n=N))
+    longest = (2 * regular.sampler.leapfrogs - 1) * regular.state["step_size"][0].item()
+    assert regular.sampler.leapfrogs <= 6
+    assert math.pi <= longest < 2 * math.pi
+    assert warmed(known.deep_linear([5] * 4, 2)).sampler.leapfrogs == LEAPFROGS
+
+
+def test_a_network_is_warm_after_150_gradients():
+    """Its first steps are ten times too long while it is hot; at a slow pace it is 34 % too low."""
+    task, model = make_task("modular_addition", 11, fraction=0.8, seed=0), TwoLayer(11, 32)
+    loss = ExactLoss(model, task.inputs[task.train], task.targets[task.train])
+    short, long = (
+        estimate_llc(
+            loss, params=model.init(random_stream(0, "init")), n=len(task.train), gamma=10.0,
+            chains=8, gradients=gradients, progress=False,
+        ).value
+        for gradients in (300, 3000)
+    )  # fmt: skip
+    assert short == pytest.approx(long, rel=0.1)
+
+
+def test_chains_of_many_weights_are_heated_less():
+    assert usual_heat(MANY) == HEAT
+    assert usual_heat(10 * MANY) * 10 == pytest.approx(HEAT)
+    assert usual_heat(10**9) == 1
 
 
 def test_chains_are_near_the_posterior_when_it_ends():
