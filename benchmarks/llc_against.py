@@ -45,12 +45,11 @@ from grokedu.llc import (
     leading_correction,
     localised_quadratic_llc,
 )
-from grokedu.llc.batch import GRADIENTS
 from grokedu.llc.samplers import SGLD
 
 GAMMA = 1.0
 SEEDS = range(3)
-CHAINS = 10  # devinterp's default
+CHAINS, GRADIENTS = 10, 2400  # devinterp's default number of chains, and enough for every way
 STEP_SIZES = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
 RATES = (1e-7, 1e-6, 1e-5, 1e-4)  # of devinterp, which takes minutes where ours takes seconds
 DEFAULTS, ITS_NBETA = "devinterp, lr .01", "devinterp, its nbeta"

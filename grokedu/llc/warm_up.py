@@ -14,7 +14,7 @@
    (Hoffman and Gelman 2014, arXiv 1111.4246), with the harmonic mean of their acceptance, as in
    Hoffman et al. 2021 (ChEES): no chain is left to reject everything.
 5. From then on trajectories are as long as it takes: the longest half a period of the slackest
-   direction. Where the loss is nearly quadratic steps are long, and a few of them do.
+   direction, within bounds. Where the loss is nearly quadratic steps are long, and a few do.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ GROUPS = 4  # of preconditioners
 COOLED = 0.8  # of the warm-up, after which the temperature is the wanted one
 COOLING = 1.5  # more of the time is spent near the wanted temperature than far from it
 LEAPFROGS = 16  # in a trajectory, on average, at most
+SLACK = 0.4  # of the highest frequency: what is slacker is waited for no longer
 HEAT, MANY = 1000.0, 500  # the usual heat, of up to so many weights
 
 Spent = Callable[[int], float]
@@ -205,8 +206,8 @@ def _long_enough(problem: Problem, bent: Curvature, floor: Tensor, step: Tensor)
     slackest = problem.gamma.double()
     if bent.whole:
         slackest = problem.nbeta.double() * bent.eigenvalues[:, -1].clamp(min=0) + slackest
-    frequency = (slackest / floor).clamp(max=1).sqrt()
-    longest = math.pi / (step * frequency).clamp(min=1e-9)
+    frequency = (slackest / floor).sqrt().clamp(SLACK, 1)
+    longest = math.pi / (step * frequency)
     return math.ceil((1 + longest.max().item()) / 2)
 
 

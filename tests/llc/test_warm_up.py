@@ -65,7 +65,8 @@ def test_trajectories_are_short_where_the_loss_is_quadratic_and_long_where_direc
     longest = (2 * regular.sampler.leapfrogs - 1) * regular.state["step_size"][0].item()
     assert regular.sampler.leapfrogs <= 6
     assert math.pi <= longest < 2 * math.pi
-    assert warmed(known.deep_linear([5] * 4, 2)).sampler.leapfrogs == LEAPFROGS
+    singular = warmed(known.deep_linear([5] * 4, 2)).sampler.leapfrogs
+    assert 2 * regular.sampler.leapfrogs < singular <= LEAPFROGS
 
 
 def test_a_network_is_warm_after_150_gradients():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -78,7 +78,8 @@ class Potential:
         nbeta, gamma: numbers, or tensors of shape (C,).
 
     Raises:
-        ValueError: for an nbeta that is not positive or a gamma that is negative.
+        ValueError: for an nbeta that is not positive, a gamma that is negative, or numbers of
+            centres, nbetas and gammas that do not go together.
 
     The samplers see all weights of a chain as one row: :meth:`flat` and :meth:`params` lead there
     and back.
@@ -98,8 +99,9 @@ class Potential:
     nbeta: float | Tensor
     gamma: float | Tensor = 1.0
     _center: Tensor = field(init=False, repr=False, compare=False)
-    _nbeta: float | Tensor = field(init=False, repr=False, compare=False)
-    _gamma: float | Tensor = field(init=False, repr=False, compare=False)
+    _nbeta: Tensor = field(init=False, repr=False, compare=False)
+    _gamma: Tensor = field(init=False, repr=False, compare=False)
+    _origin: Tensor = field(init=False, repr=False, compare=False)
     _pieces: list[tuple[str, slice, torch.Size]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -108,10 +110,19 @@ class Potential:
         if not bool((torch.as_tensor(self.gamma) >= 0).all()):
             raise ValueError(f"gamma is {self.gamma}; wanted 0 (no localisation) or above")
         center = pack(self.center)[0]
+        nbeta, gamma = (
+            torch.as_tensor(value).to(center).reshape(-1, 1) for value in (self.nbeta, self.gamma)
+        )
+        if len({1, len(center), len(nbeta), len(gamma)}) > 2:
+            raise ValueError(
+                f"there are {len(center)} centres, {len(nbeta)} values of nbeta and {len(gamma)} "
+                "of gamma; wanted one of each, or one a chain"
+            )
         for name, value in (
             ("_center", center),
-            ("_nbeta", _column(self.nbeta, center)),
-            ("_gamma", _column(self.gamma, center)),
+            ("_nbeta", nbeta),
+            ("_gamma", gamma),
+            ("_origin", -gamma * center),  # the gradient of the Gaussian at 0
             ("_pieces", _pieces(self.center)),
         ):
             object.__setattr__(self, name, value)
@@ -135,7 +146,7 @@ class Potential:
             (self._nbeta, "values of nbeta"),
             (self._gamma, "values of gamma"),
         ):
-            if isinstance(values, Tensor) and len(values) not in (1, len(position)):
+            if len(values) not in (1, len(position)):
                 raise ValueError(
                     f"got {len(values)} {name} for {len(position)} chains; wanted 1, or one each"
                 )
@@ -157,21 +168,14 @@ class Potential:
 
     def gradient(self, position: Tensor, loss_gradient: Tensor) -> Tensor:
         """That of U, (C, d), from that of the mean loss."""
-        drawn_back = (position - self._center).mul_(self._gamma)
-        if isinstance(self._nbeta, Tensor):
-            return drawn_back.addcmul_(self._nbeta, loss_gradient)
-        return drawn_back.add_(loss_gradient, alpha=self._nbeta)
+        drawn_back = torch.addcmul(self._origin, self._gamma, position)
+        return drawn_back.addcmul_(self._nbeta, loss_gradient)
 
     def energy(self, position: Tensor, loss: Tensor) -> Tensor:
         """U in float64, (C,), from the mean loss: acceptance asks for small differences of it."""
         nbeta, gamma = (per_run(value, loss.double()) for value in (self.nbeta, self.gamma))
         distance = (position - self._center).double().square().sum(dim=1)
         return nbeta * loss.double() + gamma / 2 * distance
-
-
-def _column(value: float | Tensor, like: Tensor) -> float | Tensor:
-    many = isinstance(value, Tensor) and value.ndim > 0
-    return cast(Tensor, value).to(like).reshape(-1, 1) if many else float(value)
 
 
 def _pieces(center: Params) -> list[tuple[str, slice, torch.Size]]:

@@ -97,6 +97,8 @@ def test_bad_input_is_told_what_was_wanted() -> None:
         gaussian(h).flat(at_zero(1, h.double()))
     with pytest.raises(ValueError, match="got 2 centres for 3 chains"):
         Potential(quadratic(h), at_zero(2, h), 1.0).flat(at_zero(3, h))
+    with pytest.raises(ValueError, match="there are 3 centres, 2 values of nbeta and 1 of gamma"):
+        Potential(quadratic(h), at_zero(3, h), torch.ones(2))
     with pytest.raises(ValueError, match="got 2 values of nbeta for 3 chains"):
         gaussian(h, torch.ones(2)).flat(at_zero(3, h))
     with pytest.raises(ValueError, match=r"the loss has shape \(\); wanted \(2,\)"):
