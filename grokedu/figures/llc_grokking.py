@@ -112,6 +112,7 @@ def _logarithmic(axes: Any, values: Array) -> None:
         axes.set_yscale("log")
     else:
         axes.set_yscale("symlog", linthresh=max(values[values > 0].min(initial=1.0), 1e-4))
+        axes.yaxis.get_major_locator().set_params(numticks=5)  # else those around 0 overlap
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 

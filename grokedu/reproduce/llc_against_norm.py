@@ -45,7 +45,7 @@ QUICK: dict[str, Any] = {
     "seeds": 3,
     "chains": 4,
     "gradients": 800,
-    "linear_gradients": 2400,
+    "linear_gradients": 4800,
 }
 FULL: dict[str, Any] = QUICK | {"seeds": 10, "gradients": 3200}
 
