@@ -79,7 +79,7 @@ def warm_up(
         spent: from the gradients that each chain has taken to the share of the warm-up that is
             over; at 1 it ends.
         heat: the highest temperature, in units of the wanted one; 1 begins at the wanted one.
-        leapfrogs: of a trajectory, on average.
+        leapfrogs: of a trajectory, on average; afterwards at most so many.
 
     Raises:
         ValueError: for a heat below 1, and where the loss or gradient at w* is not finite.
@@ -208,7 +208,7 @@ def _long_enough(problem: Problem, bent: Curvature, floor: Tensor, step: Tensor)
         slackest = problem.nbeta.double() * bent.eigenvalues[:, -1].clamp(min=0) + slackest
     frequency = (slackest / floor).sqrt().clamp(SLACK, 1)
     longest = math.pi / (step * frequency)
-    return math.ceil((1 + longest.max().item()) / 2)
+    return math.ceil((1 + longest.max().clamp(max=1e9).item()) / 2)
 
 
 def _best_group(
