@@ -8,7 +8,7 @@ nbgrader export                              -> gradebook/grades.csv
 
 from pathlib import Path
 
-from grokedu.classroom.grading.preprocessors import (
+from grokedu.grading.judging.preprocessors import (
     autograde_preprocessors,
     sanitize_preprocessors,
 )
@@ -29,7 +29,7 @@ c.CourseDirectory.feedback_directory = "gradebook/feedback"
 c.CourseDirectory.db_url = f"sqlite:///{gradebook / 'gradebook.db'}"
 c.ZipCollectApp.downloaded_directory = "gradebook/downloaded"
 c.ExportPlugin.to = str(gradebook / "grades.csv")
-c.ExportApp.plugin_class = "grokedu.classroom.grading.export.StatusCsvExportPlugin"
+c.ExportApp.plugin_class = "grokedu.grading.book.export.StatusCsvExportPlugin"
 
 c.ClearSolutions.code_stub = {"python": "# write your code here\nraise NotImplementedError()"}
 
@@ -38,5 +38,5 @@ c.Autograde.autograde_preprocessors = autograde_preprocessors()
 c.LessonStep.release = str(root / "course")
 c.LessonStep.seed_file = str(gradebook / "seed")
 
-c.GenerateFeedback.exporter_class = "grokedu.classroom.grading.feedback.FeedbackExporter"
-c.GenerateFeedback.preprocessors = ["grokedu.classroom.grading.feedback.Grades"]
+c.GenerateFeedback.exporter_class = "grokedu.grading.page.feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["grokedu.grading.page.feedback.Grades"]

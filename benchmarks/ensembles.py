@@ -25,11 +25,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grokedu.loop import Loop
 from grokedu.models import TwoLayer
 from grokedu.models.two_layer import forward
-from grokedu.optimizers import AdamW
 from grokedu.tasks import Task, make_task, random_stream
+from grokedu.training.optimizers import AdamW
+from grokedu.training.state import Loop
 
 CASES = [(23, 32, 32, 0.5), (31, 64, 32, 0.5), (59, 128, 8, 0.4)]  # p, N, S, fraction
 AIMS = {(23, 32, 32): (10, 1.5), (31, 64, 32): (5, 1.5), (59, 128, 8): (1.5, None)}

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from grokedu import recipes
-from grokedu.ensembles import train_ensemble
 from grokedu.models import TwoLayer
-from grokedu.runs import Runs
 from grokedu.tasks import make_task
+from grokedu.training import recipes
+from grokedu.training.ensembles import train_ensemble
+from grokedu.training.runs import Runs
 
 RECIPE = recipes.RECIPES["p31-grok"]
 SEEDS, AIM_SECONDS, AIM_RATIO = 5, 3.0, 20

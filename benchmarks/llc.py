@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks import llc_accuracy, llc_against, llc_grokking, llc_throughput
-from grokedu.reproduce import icl_stages
+from grokedu.claims import icl_stages
 
 Rows = list[dict[str, Any]]
 

@@ -29,7 +29,7 @@ from grokedu.llc.samplers.potential import Params
 from grokedu.models import TwoLayer
 from grokedu.models.gradients import ExactLoss
 from grokedu.tasks import random_stream
-from grokedu.threads import one_thread
+from grokedu.training.threads import one_thread
 
 Row = dict[str, Any]
 

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from grokedu.claims.mnist import mnist_split
 from grokedu.measures import first_reach
 from grokedu.models.mlp import MLP
-from grokedu.optimizers import AdamW
-from grokedu.reproduce.mnist import mnist_split
 from grokedu.sphere import alpha_landscape, descend, scaled_copies
 from grokedu.tasks import random_stream
-from grokedu.threads import in_threads
 from grokedu.training import log_spaced
+from grokedu.training.optimizers import AdamW
+from grokedu.training.threads import in_threads
 
 MODEL = MLP((784, 200, 200, 10))
 ALPHAS, SIZES, SEEDS = np.logspace(-1, 1, 13).tolist(), (200, 2000), (0, 1)

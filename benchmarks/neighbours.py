@@ -31,10 +31,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from grokedu.loop import Loop
 from grokedu.models import TwoLayer
-from grokedu.optimizers import AdamW
 from grokedu.tasks import make_task
+from grokedu.training.optimizers import AdamW
+from grokedu.training.state import Loop
 
 CASES = [(31, 128, 5, 0.5), (59, 128, 8, 0.4)]  # p, N, S, fraction: the recipe p31-grok, a larger
 WAYS = ("one", "spinning", "passive", "shards")

@@ -19,7 +19,7 @@ import nbformat
 
 from benchmarks.grading import course_of, run
 from benchmarks.submissions import submissions
-from grokedu.classroom.execute import execute, scores
+from grokedu.classroom.writing.execute import execute, scores
 from grokedu.lessons import available, find
 
 SOLUTIONS = Path(__file__).parents[1] / "solutions"

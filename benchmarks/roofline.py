@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from grokedu.loop import Loop
 from grokedu.models import TwoLayer
-from grokedu.optimizers import AdamW
 from grokedu.tasks import make_task
+from grokedu.training.optimizers import AdamW
+from grokedu.training.state import Loop
 
 CASES = [(31, 128, 5, 0.5), (31, 64, 32, 0.5), (59, 128, 8, 0.4), (113, 128, 1, 0.3)]  # p, N, S
 SQUARE = 1024

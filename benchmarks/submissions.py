@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grokedu.classroom.cells import is_left_out
-from grokedu.classroom.source import solution
+from grokedu.classroom.checking.source import solution
 from grokedu.lessons import find
 
 ROOT = Path(__file__).parents[1]

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from grokedu import recipes
-from grokedu.loop import Loop
 from grokedu.models.transformer import TransformerModule
-from grokedu.optimizers import AdamW
+from grokedu.training import recipes
+from grokedu.training.optimizers import AdamW
+from grokedu.training.state import Loop
 
 CASES = ("p113-nanda", "p53-transformer")
 STEPS = 20

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from grokedu import recipes
+from grokedu.training import recipes
 
 THERE, AIM = 0.95, 60
 

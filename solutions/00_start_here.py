@@ -21,8 +21,8 @@
 import torch
 from torch import Tensor
 
-from grokedu import machine
-from grokedu.classroom import progress
+from grokedu.training import machine
+from grokedu.classroom.learning import progress
 from grokedu.lessons import l00_start_here as check
 
 # %% [markdown]

@@ -37,14 +37,14 @@ import torch
 from torch import Tensor
 
 from grokedu import figures
-from grokedu.artifacts import load_ensemble
-from grokedu.explorers import GrokkingExplorer
+from grokedu.claims.artifacts import load_ensemble
+from grokedu.claims.explorers import GrokkingExplorer
 from grokedu.lessons import l01_grokking as check
 from grokedu.measures import grokking_ratio
 from grokedu.models import TwoLayer
-from grokedu.reproduce.ensemble import train_cell
-from grokedu.scale import scaled
-from grokedu.statistics import auc, bootstrap, rank_correlation
+from grokedu.claims.ensemble import train_cell
+from grokedu.claims.scale import scaled
+from grokedu.measures.statistics import auc, bootstrap, rank_correlation
 from grokedu.training import log_spaced
 
 torch.set_num_threads(1)  # matrices this small gain nothing from a second thread

@@ -37,15 +37,15 @@ import torch
 from torch import Tensor, nn
 
 from grokedu import figures, symmetry
-from grokedu.artifacts import load_ensemble, load_transformer_norms
-from grokedu.explorers import SymmetryExplorer
+from grokedu.claims.artifacts import load_ensemble, load_transformer_norms
+from grokedu.claims.explorers import SymmetryExplorer
 from grokedu.lessons import l02_scaling_symmetries as check
 from grokedu.measures import accuracy, cross_entropy, l2_norm
 from grokedu.models import TwoLayer
-from grokedu.optimizers import SGD, Adam, AdamW
-from grokedu.reproduce.transformer_norms import linked_ratios, train_transformers
-from grokedu.runs import Runs
-from grokedu.scale import scaled
+from grokedu.training.optimizers import SGD, Adam, AdamW
+from grokedu.claims.transformer_norms import linked_ratios, train_transformers
+from grokedu.training.runs import Runs
+from grokedu.claims.scale import scaled
 from grokedu.symmetry import examples
 from grokedu.tasks import make_task
 from grokedu.training import train

@@ -40,20 +40,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grokedu import figures, fourier
-from grokedu.artifacts import load_alpha_map
-from grokedu.explorers import SphereExplorer
+from grokedu.claims.artifacts import load_alpha_map
+from grokedu.claims.explorers import SphereExplorer
 from grokedu.lessons import l03_sphere as check
-from grokedu.machine import FUSED
+from grokedu.training.machine import FUSED
 from grokedu.measures import accuracy, cross_entropy, l2_norm, mean_squared_error
 from grokedu.models import MLP, Transformer, TwoLayer
 from grokedu.models.two_layer import forward
-from grokedu.reproduce.alpha_map import as_landscape
-from grokedu.reproduce.mnist import mnist_split
-from grokedu.scale import scaled
+from grokedu.claims.alpha_map import as_landscape
+from grokedu.claims.mnist import mnist_split
+from grokedu.claims.scale import scaled
 from grokedu.sphere import random_on_sphere
-from grokedu.statistics import bootstrap
+from grokedu.measures.statistics import bootstrap
 from grokedu.tasks import make_task, random_stream
-from grokedu.threads import in_threads
+from grokedu.training.threads import in_threads
 from grokedu.training import log_spaced
 
 torch.set_num_threads(1)  # matrices this small gain nothing from a second thread

@@ -29,7 +29,7 @@ def test_an_unknown_lesson_is_named(capsys):
 
 
 def test_progress_is_shown_saved_and_restored(tmp_path, home, capsys):
-    from grokedu.classroom import progress
+    from grokedu.classroom.learning import progress
 
     file = tmp_path / "points.json"
     progress.write("01_grokking", "forward", {"points": 2.0})

@@ -14,21 +14,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grokedu import (
-    accelerators,
-    curvature,
-    efficiency,
-    features,
-    fourier,
-    measures,
-    sphere,
-    stages,
-    symmetry,
-)
+from grokedu import efficiency, features, fourier, measures, sphere, stages, symmetry
+from grokedu.measures import curvature
 from grokedu.models import MLP, DeepLinear, FromModule, InContextTransformer, Transformer, TwoLayer
-from grokedu.optimizers import AdamW, WarmUp
 from grokedu.symmetry import Pair
 from grokedu.tasks import modular_addition, random_stream
+from grokedu.training.optimizers import AdamW, WarmUp, accelerators
 
 P, RUNS = 7, 2
 PAIRS, LABELS = modular_addition(P)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from grokedu.classroom import progress
-from grokedu.classroom.call import local
-from grokedu.classroom.exercise import Exercise
-from grokedu.classroom.judge import judge, not_callable, reference_taken
-from grokedu.classroom.verdict import Verdict
+from grokedu.classroom.checking.call import local
+from grokedu.classroom.checking.exercise import Exercise
+from grokedu.classroom.checking.judge import judge, not_callable, reference_taken
+from grokedu.classroom.checking.verdict import Verdict
+from grokedu.classroom.learning import progress
 
 VISIBLE_SEED = 0
 
@@ -77,7 +77,7 @@ class Lesson:
     def exercise(self, **attributes: Any) -> Callable[[Callable[..., Any]], LearnerCheck]:
         """Make an exercise of a reference: decorate a function, or call with one of the library.
 
-        The attributes are those of `grokedu.classroom.exercise.Exercise`.
+        The attributes are those of `grokedu.classroom.checking.exercise.Exercise`.
         """
 
         def declare(reference: Callable[..., Any]) -> LearnerCheck:
@@ -155,7 +155,7 @@ class Lesson:
 
     def reset(self, id: str) -> None:
         """Forget the points and hints of one exercise, and print its empty cell to paste."""
-        from grokedu.classroom.source import stub
+        from grokedu.classroom.checking.source import stub
 
         exercise = self._known(id)
         progress.forget(self.name, id)

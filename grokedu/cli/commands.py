@@ -11,7 +11,7 @@ import time
 
 def learn(given: argparse.Namespace) -> int:
     """Open a lesson."""
-    from grokedu.classroom.learn import learn
+    from grokedu.classroom.learning.learn import learn
 
     return learn(
         given.lesson,
@@ -24,7 +24,7 @@ def learn(given: argparse.Namespace) -> int:
 
 def progress(given: argparse.Namespace) -> int:
     """Show, save or restore the points."""
-    from grokedu.classroom import progress
+    from grokedu.classroom.learning import progress
 
     if given.restore:
         taken = progress.restore_from(given.restore)
@@ -39,7 +39,7 @@ def progress(given: argparse.Namespace) -> int:
 
 def _progress_lines() -> list[str]:
     from grokedu import lessons
-    from grokedu.classroom import progress
+    from grokedu.classroom.learning import progress
 
     kept = progress.everything()
     lines = []
@@ -62,8 +62,9 @@ def _progress_lines() -> list[str]:
 
 def build(given: argparse.Namespace) -> int:
     """Make the notebooks, or say what is not up to date."""
-    from grokedu import lessons, results
-    from grokedu.classroom.build import Builder
+    from grokedu import lessons
+    from grokedu.claims import results
+    from grokedu.classroom.writing.build import Builder
 
     root = given.root.resolve()
     names = [name for name in lessons.available() if (root / "solutions" / f"{name}.py").is_file()]
@@ -91,11 +92,11 @@ def build(given: argparse.Namespace) -> int:
 def grade(given: argparse.Namespace) -> int:
     """Grade what was handed in, or grade it again."""
     from grokedu import lessons
-    from grokedu.classroom.grading.cluster import dask
-    from grokedu.classroom.grading.course import open_course
-    from grokedu.classroom.grading.grade import Round, grade
-    from grokedu.classroom.grading.plan import grading_seed, make_plan, settings
-    from grokedu.classroom.grading.regrade import regrade
+    from grokedu.grading.book.course import open_course
+    from grokedu.grading.judging.cluster import dask
+    from grokedu.grading.judging.plan import grading_seed, make_plan, settings
+    from grokedu.grading.regrade import regrade
+    from grokedu.grading.run import Round, grade
 
     if not given.regrade and (given.apply or given.exercise):
         raise ValueError("--apply and --exercise go with --regrade")
@@ -132,10 +133,10 @@ def grade(given: argparse.Namespace) -> int:
 def export(given: argparse.Namespace) -> int:
     """Write a lesson's scores."""
     from grokedu import lessons
-    from grokedu.classroom.grading.course import open_course
-    from grokedu.classroom.grading.export import export
-    from grokedu.classroom.grading.penalties import penalise
-    from grokedu.classroom.grading.report import printable
+    from grokedu.grading.book.course import open_course
+    from grokedu.grading.book.export import export
+    from grokedu.grading.book.penalties import penalise
+    from grokedu.grading.report import printable
 
     name = lessons.name_of(given.lesson)
     to = given.to or given.root / "gradebook" / f"{name}-{given.kind}.csv"
@@ -151,9 +152,9 @@ def export(given: argparse.Namespace) -> int:
 
 def forget(given: argparse.Namespace) -> int:
     """Delete students' data, or say what that would be."""
-    from grokedu.classroom.grading.course import open_course
-    from grokedu.classroom.grading.forget import forget
-    from grokedu.classroom.grading.report import printable
+    from grokedu.grading.book.course import open_course
+    from grokedu.grading.book.forget import forget
+    from grokedu.grading.report import printable
 
     with open_course(given.root) as course:
         removal = forget(course, given.student or None, given.older_than, apply=given.yes)
@@ -166,6 +167,6 @@ def forget(given: argparse.Namespace) -> int:
 
 def reproduce(given: argparse.Namespace) -> int:
     """Run the experiment behind a claim."""
-    from grokedu import reproduce
+    from grokedu import claims as reproduce
 
     return reproduce.main(given.name, quick=given.quick)

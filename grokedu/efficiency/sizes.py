@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grokedu.loop import Model
-from grokedu.runs import Runs
-from grokedu.statistics import bootstrap
+from grokedu.measures.statistics import bootstrap
 from grokedu.tasks import Task
 from grokedu.training import train
+from grokedu.training.runs import Runs
+from grokedu.training.state import Model
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ def critical_data_size(
         rising: (S, K) a curve a run.
         level: a number, or (S, K) the other curve of the same runs: then the median difference is
             what crosses 0.
-        how: further arguments of :func:`grokedu.statistics.bootstrap`.
+        how: further arguments of :func:`grokedu.measures.statistics.bootstrap`.
 
     Returns:
         ``value``, ``low``, ``high``, ``runs`` and ``unknown``, the share of resamples without any

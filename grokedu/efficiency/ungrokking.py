@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from grokedu.loop import Model
-from grokedu.runs import Runs
 from grokedu.tasks import Task, random_labels, random_stream
 from grokedu.training import train
+from grokedu.training.runs import Runs
+from grokedu.training.state import Model
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from grokedu.figures.style import BLACK, BLUE, VERMILION, Described, panels
-from grokedu.runs import Array
+from grokedu.training.runs import Array
 
 
 def balance(

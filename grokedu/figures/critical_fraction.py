@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from grokedu.figures.style import SERIES, Described, count, panels
-from grokedu.runs import Runs
+from grokedu.training.runs import Runs
 
 
 def critical_fraction(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described:

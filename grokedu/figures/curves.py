@@ -15,7 +15,7 @@ from grokedu.figures.style import (
     median_and_band,
     panels,
 )
-from grokedu.runs import Array, Runs
+from grokedu.training.runs import Array, Runs
 
 
 def curves(

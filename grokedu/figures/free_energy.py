@@ -25,8 +25,8 @@ def free_energy(
     Args:
         n: (T,) the numbers of examples.
         cases: with "case", "llc", "multiplicity", "slope" and "with_log_log", (T,) each, as
-            ``grokedu.reproduce.free_energy.row`` gives.
-        norm: as ``grokedu.reproduce.free_energy.norm_terms`` gives.
+            ``grokedu.claims.free_energy.row`` gives.
+        norm: as ``grokedu.claims.free_energy.norm_terms`` gives.
         title: drawn above, if any.
     """
     figure, (left, right) = panels(2, width=10.4, height=4.2, gap=0.95)

@@ -9,7 +9,7 @@ import numpy as np
 
 from grokedu.figures.curves import curves
 from grokedu.figures.style import Described
-from grokedu.runs import Array, Runs
+from grokedu.training.runs import Array, Runs
 
 
 class LiveCurves:

@@ -24,7 +24,7 @@ def llc_against_norm(
     Args:
         equal: points of equal norm, with "norm", "value", "standard_error", "llc" and "gamma".
         orbits: the same for points of one orbit of the scale symmetry, by gamma.
-        trained: as ``grokedu.reproduce.llc_against_norm.grokking`` gives.
+        trained: as ``grokedu.claims.llc_against_norm.grokking`` gives.
         title: drawn above, if any.
     """
     figure, (left, right) = panels(2, width=10.4, height=4.2, gap=0.95)

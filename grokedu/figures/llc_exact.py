@@ -20,8 +20,8 @@ def llc_exact(
 
     Args:
         cases: with "case", "aim", "errors", "standard_errors" and "warnings", as
-            ``grokedu.reproduce.llc_exact.judged`` gives.
-        starts: as ``grokedu.reproduce.llc_exact.starts`` gives.
+            ``grokedu.claims.llc_exact.judged`` gives.
+        starts: as ``grokedu.claims.llc_exact.starts`` gives.
         title: drawn above, if any.
     """
     figure, (left, right) = panels(2, width=11.0, height=4.4, left=2.1, gap=1.0)

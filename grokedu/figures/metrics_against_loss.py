@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from grokedu.figures.style import BLACK, SERIES, Described, count, log_scale, panels
-from grokedu.runs import Runs
-from grokedu.statistics import bootstrap, rank_correlation
+from grokedu.measures.statistics import bootstrap, rank_correlation
+from grokedu.training.runs import Runs
 
 METRICS = {
     "l2_norm": "L2 norm",

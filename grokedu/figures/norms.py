@@ -13,7 +13,7 @@ from grokedu.figures.style import (
     median_and_band,
     panels,
 )
-from grokedu.runs import Runs
+from grokedu.training.runs import Runs
 
 
 def norms(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described:

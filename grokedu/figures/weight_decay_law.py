@@ -7,7 +7,7 @@ import torch
 
 from grokedu.figures.style import BLACK, SERIES, Described, count, log_scale, panels
 from grokedu.measures import censored_median
-from grokedu.runs import Runs
+from grokedu.training.runs import Runs
 
 
 def weight_decay_law(runs: Runs, *, threshold: float = 0.99, title: str = "") -> Described:

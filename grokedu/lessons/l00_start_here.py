@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.checking.exercise import Case
 from grokedu.classroom.lesson import Lesson
 
 lesson = Lesson("00_start_here", "Start here")

@@ -20,7 +20,7 @@ from grokedu.llc.samplers import LossAndGradient, Sampler
 from grokedu.llc.samplers.potential import Params, Potential
 from grokedu.llc.samplers.whitening import DISTANCE
 from grokedu.llc.sampling import Draws, sample
-from grokedu.threads import in_threads, one_thread
+from grokedu.training.threads import in_threads, one_thread
 
 GRADIENTS = 1800
 MOST_FOR_AN_ERROR = 40_000  # gradients, where a target error and no budget is given

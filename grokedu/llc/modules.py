@@ -13,7 +13,7 @@ from torch.func import functional_call, vmap
 
 from grokedu.llc.samplers import differentiated
 from grokedu.llc.samplers.potential import Params
-from grokedu.machine import free_memory
+from grokedu.training.machine import free_memory
 
 Inputs = Tensor | tuple[Tensor, ...]
 Loss = Callable[[Any, Tensor], Tensor]

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from grokedu import measures
-from grokedu.optimizers import SGD, Adam, AdamW
 from grokedu.sphere.constraint import Constraint, Params
 from grokedu.sphere.rotation import angular_step
 from grokedu.tasks import random_stream
-from grokedu.threads import one_thread
+from grokedu.training.optimizers import SGD, Adam, AdamW
+from grokedu.training.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 LOSSES = {"mse": measures.mean_squared_error, "cross_entropy": measures.cross_entropy}

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from grokedu.optimizers import Adam
 from grokedu.sphere.constraint import Constraint, Sphere
 from grokedu.sphere.descent import Array, Descent, Model, Split, descend, scaled_copies
 from grokedu.sphere.rotation import scaled_lr
 from grokedu.tasks import random_stream
-from grokedu.threads import in_threads
+from grokedu.training.optimizers import Adam
+from grokedu.training.threads import in_threads
 
 
 @dataclass(frozen=True)

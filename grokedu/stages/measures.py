@@ -85,7 +85,7 @@ def trajectory(checkpoints: Mapping[int, Mapping[str, Tensor]]) -> tuple[Array, 
 
     Args:
         checkpoints: step to weights with a leading axis of S runs, as
-            :attr:`grokedu.runs.Runs.checkpoints` holds them; in the order of their steps.
+            :attr:`grokedu.training.runs.Runs.checkpoints` holds them; in the order of their steps.
 
     Returns:
         float64 of shape (T, S, K), and the names of the K measures: fourteen, or eleven for

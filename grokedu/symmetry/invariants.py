@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from grokedu.curvature import Generators, top_eigenvalue
 from grokedu.measures import tensor_norms
+from grokedu.measures.curvature import Generators, top_eigenvalue
 from grokedu.symmetry.orbit import rescale
 from grokedu.symmetry.pairs import Pair, Params
 
@@ -168,7 +168,7 @@ def sharpness_along_orbit(
         loss: from a dictionary of weights to a scalar, or to (S,) with a run axis.
         params, pair: as for :func:`grokedu.symmetry.rescale`.
         scales: (K,) positive numbers, at least one.
-        generator, products, run_axis: as for :func:`grokedu.curvature.top_eigenvalue`.
+        generator, products, run_axis: as for :func:`grokedu.measures.curvature.top_eigenvalue`.
 
     Returns:
         (K,) eigenvalues, or (K, S).

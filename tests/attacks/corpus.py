@@ -15,8 +15,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from grokedu.classroom.grading.result import Result
-from grokedu.classroom.grading.room import writable
+from grokedu.grading.judging.result import Result
+from grokedu.grading.sandbox.bubblewrap import writable
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY, GROKKING = "00_start_here", "01_grokking"

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from grokedu.classroom.grading.result import Result
+from grokedu.grading.judging.result import Result
 from tests.attacks.corpus import grokking, parsed
 
 ATTACKS = parsed(
     r"""
 # %% patched-comparison: cell by a wrong answer, quick
 # every comparison of the package says that nothing differs
-import grokedu.classroom.compare, grokedu.classroom.exercise
-grokedu.classroom.compare.difference = lambda *args, **kwargs: ""
-grokedu.classroom.exercise.difference = lambda *args, **kwargs: ""
-grokedu.classroom.exercise.Exercise.fault = lambda *args: ""
+import grokedu.classroom.checking.compare, grokedu.classroom.checking.exercise
+grokedu.classroom.checking.compare.difference = lambda *args, **kwargs: ""
+grokedu.classroom.checking.exercise.difference = lambda *args, **kwargs: ""
+grokedu.classroom.checking.exercise.Exercise.fault = lambda *args: ""
 
 # %% patched-judge: cell by a wrong answer, quick
 # the judge's own functions return full points
-import grokedu.classroom.judge, grokedu.classroom.verdict
-grokedu.classroom.judge.judge = lambda *args, **kwargs: 2.0
-grokedu.classroom.verdict.Findings.points = property(lambda self: self.max_points)
-grokedu.classroom.verdict.Verdict.__new__ = lambda cls, findings: float.__new__(cls, 2.0)
+import grokedu.classroom.checking.judge, grokedu.classroom.checking.verdict
+grokedu.classroom.checking.judge.judge = lambda *args, **kwargs: 2.0
+grokedu.classroom.checking.verdict.Findings.points = property(lambda self: self.max_points)
+grokedu.classroom.checking.verdict.Verdict.__new__ = lambda cls, findings: float.__new__(cls, 2.0)
 
 # %% patched-wire: cell by a wrong answer, quick
 # the wire turns whatever is sent into the same number
-import grokedu.classroom.wire as wire, grokedu.classroom.call as call
+import grokedu.classroom.checking.wire as wire, grokedu.classroom.checking.call as call
 wire.encode = call.wire.encode = lambda value: b"\x02"
 wire.decode = call.wire.decode = lambda message: ["weight_norm", None, 5.0, [], {}]
 

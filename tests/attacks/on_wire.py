@@ -7,7 +7,7 @@ from tests.attacks.corpus import grokking, parsed
 # How to get at the line from the learner's own code, and what goes over it.
 PRELUDE = """\
 import gc, json, os, socket, torch
-from grokedu.classroom import wire
+from grokedu.classroom.checking import wire
 session = next(
     each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0
 )
@@ -202,24 +202,24 @@ def weight_norm(weights):
 
 # %% denies-its-reference: cell by a right answer
 # a right answer that lies to the judge's question for references: no worse than a copy of it
-import grokedu.classroom.grading.learner as learner
-learner.answers_taken = learner.references_called = lambda *args: []
+import grokedu.grading.sandbox.worker as worker
+worker.answers_taken = worker.references_called = lambda *args: []
 
 # %% says-every-reference-is-taken: cell by a wrong answer
 # an answer that says of itself that it is the reference
-import grokedu.classroom.grading.learner as learner
-learner.answers_taken = lambda *args: ["weight_norm"]
+import grokedu.grading.sandbox.worker as worker
+worker.answers_taken = lambda *args: ["weight_norm"]
 """,
     PRELUDE,
 )
 EMPTY_TRACE = """\
-from grokedu.classroom.probes import PROBES
+from grokedu.classroom.checking.probes import PROBES
 PROBES["for_seeds"] = lambda answer, *args: []
 def train_test_split(n, fraction, generator):
     raise ValueError("nothing is split here")
 """
 STRANGE_TRACE = """\
-from grokedu.classroom.probes import PROBES
+from grokedu.classroom.checking.probes import PROBES
 PROBES["training_steps"] = lambda answer, *args: {"returned": [], "weights": []}
 def train_step(optimizer, compute_loss):
     return 0.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from grokedu.classroom.grading import intake
-from grokedu.classroom.grading.submissions import handed_in
+from grokedu.grading.intake import intake
+from grokedu.grading.intake.submissions import handed_in
 from tests.attacks.corpus import TOY, solved, written
 
 pytestmark = pytest.mark.attacks

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell
 
-from grokedu.classroom.grading.assess import case_seed
-from grokedu.classroom.grading.naming import stand_in
-from grokedu.classroom.grading.result import GRADED, NEEDS_REVIEW, Result
-from grokedu.classroom.grading.sandbox import why_not
+from grokedu.grading.intake.naming import stand_in
+from grokedu.grading.judging.assess import case_seed
+from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.sandbox.sandbox import why_not
 from grokedu.lessons import find as find_lesson
 from tests.attacks.corpus import (
     GROKKING,

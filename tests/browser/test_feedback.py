@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import screenshot
-from tests.classroom.grading import graded
+from tests.grading import graded
 
 pytestmark = pytest.mark.browser
 

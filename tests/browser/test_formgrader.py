@@ -16,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import screenshot
-from tests.grading.courses import ROOT, grokking, hand_in, make_course
-from tests.grading.test_grade import run
+from tests.grading.commands.courses import ROOT, grokking, hand_in, make_course
+from tests.grading.commands.test_grade import run
 
 pytestmark = pytest.mark.browser
 LESSON = "01_grokking"

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import Page
 
-from grokedu.classroom.learn import find_course, lessons
+from grokedu.classroom.learning.learn import find_course, lessons
 from tests.browser.conftest import Lab, run_all, screenshot
 
 pytestmark = pytest.mark.browser

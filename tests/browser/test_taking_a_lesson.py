@@ -93,7 +93,7 @@ def test_lesson_00_from_a_mistake_to_its_end(lab: Lab, page: Page):
 
 def test_the_explorer_of_lesson_01_answers_to_its_slider(lab: Lab, page: Page):
     lab.open(page, "01_grokking")
-    run(page, code_cell(page, "from grokedu.explorers import"))
+    run(page, code_cell(page, "from grokedu.claims.explorers import"))
     explorer = run(page, code_cell(page, "GrokkingExplorer("))
     picture = explorer.locator("img")
     expect(picture).to_have_count(1)

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from grokedu.classroom import progress
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.checking.exercise import Case
+from grokedu.classroom.learning import progress
 from grokedu.classroom.lesson import Lesson, grading_seed
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grokedu.classroom.progress import write_whole
+from grokedu.classroom.learning.progress import write_whole
 
 
 @pytest.fixture

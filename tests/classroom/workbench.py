@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grokedu.classroom.call import respond
-from grokedu.classroom.exercise import Case
-from grokedu.classroom.grading.late import load_torch
+from grokedu.classroom.checking.call import respond
+from grokedu.classroom.checking.exercise import Case
 from grokedu.classroom.lesson import Lesson
+from grokedu.grading.sandbox.torch_preload import load_torch
 
 HINTS = ("think", "think harder", "it is this")
 lesson = Lesson("90_workbench", "Workbench")

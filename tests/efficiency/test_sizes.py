@@ -20,9 +20,9 @@ from grokedu.efficiency import (
     ungrok,
 )
 from grokedu.models import TwoLayer
-from grokedu.runs import Runs
 from grokedu.tasks import make_task, random_stream
 from grokedu.training import train
+from grokedu.training.runs import Runs
 
 MODEL = TwoLayer(7, 16)
 TASK = partial(make_task, "modular_addition", 7, 0.6)

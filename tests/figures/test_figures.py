@@ -15,7 +15,7 @@ from grokedu import figures
 from grokedu.figures import live
 from grokedu.figures.metrics_against_loss import rank_correlations
 from grokedu.figures.style import SERIES, Described
-from grokedu.runs import Runs
+from grokedu.training.runs import Runs
 
 
 def synthetic(**change: Any) -> Runs:

@@ -11,9 +11,9 @@ import torch
 from matplotlib.lines import Line2D
 
 from grokedu import figures
+from grokedu.claims import free_energy
 from grokedu.figures.style import Described
 from grokedu.llc import Finding, LLCEstimate, llc_grid
-from grokedu.reproduce import free_energy
 
 
 def estimate(value: float, gamma: float, nbeta: float, *warnings: Finding) -> LLCEstimate:

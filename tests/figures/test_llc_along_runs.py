@@ -9,9 +9,9 @@ import pytest
 from matplotlib import image
 
 from grokedu import figures
+from grokedu.claims import hessian_comparison
 from grokedu.figures.llc_grokking import MEASURES
 from grokedu.figures.style import Described
-from grokedu.reproduce import hessian_comparison
 
 
 def along() -> dict[str, Any]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from grokedu.classroom.call import local
-from grokedu.classroom.exercise import LEVELS, Exercise
-from grokedu.classroom.judge import judge
-from grokedu.classroom.source import stub
+from grokedu.classroom.checking.call import local
+from grokedu.classroom.checking.exercise import LEVELS, Exercise
+from grokedu.classroom.checking.judge import judge
+from grokedu.classroom.checking.source import stub
 from grokedu.lessons import available, find
 from tests.lessons.variants import VARIANTS
 

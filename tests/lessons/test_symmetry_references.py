@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from grokedu import symmetry
-from grokedu.classroom.probes import FUNCTIONS
+from grokedu.classroom.checking.probes import FUNCTIONS
 from grokedu.lessons import find
 from grokedu.lessons.l02_scaling_symmetries.neurons import draw_network
 from grokedu.symmetry import Pair

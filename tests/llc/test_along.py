@@ -13,7 +13,7 @@ from grokedu.llc import estimate_llc, llc_along, llc_grid
 from grokedu.models import TwoLayer
 from grokedu.models.gradients import ExactLoss
 from grokedu.tasks import make_task, random_stream
-from grokedu.threads import one_thread
+from grokedu.training.threads import one_thread
 from tests.llc.losses import quadratic
 
 along = partial(llc_along, progress=False, gradients=200)

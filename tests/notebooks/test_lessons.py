@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from grokedu.classroom.execute import execute, scores
+from grokedu.classroom.writing.execute import execute, scores
 from grokedu.lessons import available, find
 
 pytestmark = pytest.mark.notebooks

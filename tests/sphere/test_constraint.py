@@ -10,8 +10,8 @@ from torch import Tensor
 from grokedu import sphere
 from grokedu.measures import accuracy, cross_entropy, l2_norm, tensor_norms
 from grokedu.models import TwoLayer
-from grokedu.optimizers import AdamW
 from grokedu.tasks import modular_addition
+from grokedu.training.optimizers import AdamW
 
 DTYPES = [torch.float32, torch.float64]
 

@@ -8,7 +8,7 @@ import torch
 
 from grokedu import sphere
 from grokedu.models.mlp import MLP
-from grokedu.optimizers import Adam
+from grokedu.training.optimizers import Adam
 
 pytestmark = pytest.mark.gpu
 

@@ -12,9 +12,9 @@ from grokedu.measures import l2_norm
 from grokedu.models import TwoLayer
 from grokedu.models.gradients import ExactGradient
 from grokedu.models.mlp import MLP
-from grokedu.optimizers import SGD, Adam, AdamW
 from grokedu.sphere import Split
 from grokedu.tasks import modular_addition, random_stream
+from grokedu.training.optimizers import SGD, Adam, AdamW
 
 
 def clusters(size: int = 20, seed: int = 0, test: int = 40) -> Split:

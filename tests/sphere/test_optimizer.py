@@ -9,8 +9,8 @@ from torch import nn
 
 from grokedu import sphere
 from grokedu.measures import l2_norm, tensor_norms
-from grokedu.optimizers import AdamW
 from grokedu.sphere import Sphere, SphereOptimizer
+from grokedu.training.optimizers import AdamW
 
 
 def network(dtype: torch.dtype = torch.float64) -> nn.Sequential:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from grokedu import sphere
-from grokedu.optimizers import SGD, Adam, AdamW
+from grokedu.training.optimizers import SGD, Adam, AdamW
 
 
 @pytest.mark.parametrize("angle", [1e-6, 1e-4, 0.3, 1.5, 3.0, math.pi - 1e-4])

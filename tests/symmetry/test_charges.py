@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from grokedu import symmetry
-from grokedu.optimizers import SGD, Adam, AdamW
+from grokedu.training.optimizers import SGD, Adam, AdamW
 from tests.symmetry.networks import draw, gradient, pair_of
 
 KINDS = ["relu", "square", "linear"]

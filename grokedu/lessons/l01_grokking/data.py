@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grokedu import tasks
-from grokedu.classroom.exercise import Case, refused
+from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l01_grokking.about import lesson
 
 modular_addition = lesson.exercise(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grokedu import measures, training
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l01_grokking.about import lesson
 from grokedu.models import two_layer
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grokedu import measures
-from grokedu.classroom.exercise import Case, refused
+from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l01_grokking.about import lesson
 
 NAN = float("nan")

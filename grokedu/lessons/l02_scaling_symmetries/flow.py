@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l02_scaling_symmetries.about import lesson
 from grokedu.lessons.l02_scaling_symmetries.neurons import draw_network
 

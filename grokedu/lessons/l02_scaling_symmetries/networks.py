@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l02_scaling_symmetries.about import lesson
 
 Layers = Sequence[tuple[Tensor, Tensor]]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grokedu.classroom.exercise import Case, refused
+from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l02_scaling_symmetries.about import lesson
 
 Activation = Callable[[Tensor], Tensor]

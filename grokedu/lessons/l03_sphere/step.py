@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from grokedu.classroom.exercise import Case
+from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l03_sphere.about import lesson
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from grokedu.optimizers import pack, per_run
+from grokedu.training.optimizers import pack, per_run
 
 Params = Mapping[str, Tensor]
 Loss = Callable[[Params, Tensor | None], Tensor]

@@ -1,0 +1,106 @@
+"""Does the weight norm fall when a network groks?
+
+Measured on every run that groks, between the step at which it has fitted the train pairs and the
+one at which it generalises, in steps that do not look further ahead.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from grokedu import figures
+from grokedu.claims.artifacts import load_ensemble
+from grokedu.claims.outcome import Outcome, Verdict
+from grokedu.measures.statistics import bootstrap
+from grokedu.training.runs import Array, Runs
+
+MARGIN = 0.01  # a fall or a rise of less than this share of the norm counts as neither
+
+
+def run(*, quick: bool, progress: bool) -> Outcome:
+    """Read the ensemble; quick and full are the same."""
+    every = load_ensemble()
+    runs = every.take(np.flatnonzero(np.isfinite(every.delay()) & (every.delay() > 0)))
+    path = norm_path(runs)
+    fell, rose = path["at_grok"] < path["peak"] * (1 - MARGIN), path["rose_all_the_way"]
+    settings: dict[str, dict[str, float]] = {}
+    cells = sorted({*zip(runs.labels["lr"], runs.labels["weight_decay"], strict=True)})
+    for rate, decay in cells:
+        here = np.isclose(runs.labels["lr"], rate) & np.isclose(runs.labels["weight_decay"], decay)
+        settings[f"lr_{rate:g}_wd_{decay:g}".replace(".", "_")] = {
+            "lr": float(rate),
+            "weight_decay": float(decay),
+            "grokked": int(here.sum()),
+            "fell_before_grok": int(fell[here].sum()),
+            "rose_all_the_way": int(rose[here].sum()),
+            "start": float(np.median(path["start"][here])),
+            "at_fit": float(np.median(path["at_fit"][here])),
+            "peak": float(np.median(path["peak"][here])),
+            "at_grok": float(np.median(path["at_grok"][here])),
+        }
+    seeds = runs.labels["seed"]  # runs of one seed share split and initial weights
+    share_fell = bootstrap(fell, np.mean, groups=seeds)
+    share_rose = bootstrap(rose, np.mean, groups=seeds)
+    above_fit = bootstrap(path["at_grok"] > path["at_fit"], np.mean, groups=seeds)
+    verdict: Verdict = "holds in a window"
+    if fell.all():
+        verdict = "holds"
+    elif not fell.any():
+        verdict = "fails"
+    return Outcome(
+        verdict=verdict,
+        says=(
+            f"of {len(runs)} runs that grokked, in {share_fell['value']:.0%} the norm had passed a "
+            f"peak and fallen when the run generalised, in {share_rose['value']:.0%} it had only "
+            f"risen; in {above_fit['value']:.0%} it was larger than when the run had fitted"
+        ),
+        published=(
+            "Liu et al. 2022 (arXiv 2210.01117): the norm falls towards a zone where networks "
+            "generalise (their transformer: 42.7, then about 60, then 30.4)"
+        ),
+        numbers={
+            "runs": len(every),
+            "grokked": len(runs),
+            "margin": MARGIN,
+            "share_fell": share_fell,
+            "share_rose_all_the_way": share_rose,
+            "share_above_fit": above_fit,
+            "settings": settings,
+        },
+        seeds=sorted({*runs.labels["seed"].tolist()}),
+        draw=partial(
+            figures.norms,
+            every.select(lr=0.01, weight_decay=0.3, fraction=0.5),
+            title="Learning rate 0.01, weight decay 0.3, half of all pairs",
+        ),
+    )
+
+
+def norm_path(runs: Runs) -> dict[str, Array]:
+    """For each run, (S,): the norm at the start, when fitted, at its peak up to the grok, and then.
+
+    ``rose_all_the_way`` is whether no norm before the grok was larger by more than the margin, and
+    the grok's is larger than the fit's.
+
+    Args:
+        runs: that all fitted and then generalised.
+    """
+    rows: list[dict[str, Any]] = []
+    for run in range(len(runs)):
+        norm = runs["l2_norm"][:, run]
+        fit = int(np.searchsorted(runs.steps, runs.fitted_at()[run]))
+        grok = int(np.searchsorted(runs.steps, runs.grokked_at()[run]))
+        peak = norm[: grok + 1].max()
+        rows.append(
+            {
+                "start": norm[0],
+                "at_fit": norm[fit],
+                "peak": peak,
+                "at_grok": norm[grok],
+                "rose_all_the_way": norm[grok] >= peak * (1 - MARGIN) and norm[grok] > norm[fit],
+            }
+        )
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}

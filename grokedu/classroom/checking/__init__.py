@@ -1,0 +1,1 @@
+"""Checking an answer: cases in, plain data out, a verdict."""

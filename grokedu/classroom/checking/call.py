@@ -1,0 +1,159 @@
+"""One call of a learner's function: a request goes out, a reply comes back, both plain data.
+
+`respond` runs beside the learner's code; `local` is the other side when both are in one process.
+A judge in another process sends the same bytes through a pipe.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from grokedu.classroom.checking import wire
+from grokedu.classroom.checking.guard import (
+    KEPT_OUTPUT,
+    Crash,
+    TimeLimit,
+    call_within,
+    crash_report,
+    quiet,
+    read_crash,
+)
+from grokedu.classroom.checking.probes import drive
+
+STATUSES = (
+    "returned",
+    "not attempted",
+    "missing",
+    "not callable",
+    "crashed",
+    "ended",
+    "timed out",
+    "not data",
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call to make: the function's name, its arguments, the probe to drive it, its time limit."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    probe: str | None = None
+    seconds: float = 5.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a call: one of `STATUSES`, the result, and the inputs as the call left them."""
+
+    status: str
+    result: Any = None
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    printed: str = ""
+    crash: Crash | None = None
+    reason: str = ""
+
+
+Caller = Callable[[Request], Reply]
+
+
+def local(functions: Mapping[str, Any]) -> Caller:
+    """A caller for functions of this process. Every value still crosses the wire, as a copy.
+
+    >>> caller = local({"double": lambda x: 2 * x})
+    >>> caller(Request("double", (21,))).result
+    42
+    """
+    return lambda request: read_reply(respond(functions, write_request(request)))
+
+
+def write_request(request: Request) -> bytes:
+    """Encode a request."""
+    return wire.encode(
+        [request.name, request.probe, request.seconds, list(request.args), dict(request.kwargs)]
+    )
+
+
+def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
+    """Carry out an encoded request on the function of that name, and encode the reply.
+
+    Whatever the function does short of ending the process becomes a reply; only a
+    KeyboardInterrupt (the learner pressed stop) passes through.
+    """
+    name, probe, seconds, args, kwargs = wire.decode(message)
+    if name not in functions:
+        return wire.encode({"status": "missing"})
+    if not callable(functions[name]):
+        return wire.encode({"status": "not callable", "reason": type(functions[name]).__name__})
+    with quiet() as printed, torch.random.fork_rng(devices=[]):
+        raised: BaseException | None = None
+        reply: dict[str, Any] = {}
+        try:
+            result = call_within(seconds, lambda: drive(probe, functions[name], args, kwargs))
+            reply = {"status": "returned", "result": result, "args": args, "kwargs": kwargs}
+            if inspect.iscoroutine(result):
+                result.close()
+                reply = {"status": "not data", "reason": "it is `async`; write a plain `def`"}
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raised = error
+
+        def tell() -> bytes:
+            told = _told(raised) if raised is not None else reply
+            return wire.encode(told | {"printed": printed.getvalue()})
+
+        # Reading a result or an error may run code of the learner's again.
+        try:
+            return call_within(seconds, tell)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            reason = str(error) if isinstance(error, wire.WireError) else "a value that lies"
+            return wire.encode({"status": "not data", "reason": reason})
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    """The reply that an exception makes."""
+    if isinstance(error, TimeLimit):
+        return {"status": "timed out"}
+    if isinstance(error, NotImplementedError) and not error.args:
+        return {"status": "not attempted"}
+    return {"status": "crashed", "crash": crash_report(error).as_data()}
+
+
+def read_reply(message: bytes) -> Reply:
+    """Decode a reply, believing nothing about it: anything malformed is "not data"."""
+    try:
+        data = wire.decode(message)
+    except wire.WireError as error:
+        return Reply("not data", reason=str(error))
+    if not (isinstance(data, dict) and data.keys() <= _PARTS.keys()):
+        return Reply("not data", reason="not a reply")
+    if not all(isinstance(part, _PARTS[name]) for name, part in data.items()):
+        return Reply("not data", reason="a reply of the wrong parts")
+    if data.get("status") not in STATUSES:
+        return Reply("not data", reason="an unknown status")
+    if "crash" in data:
+        data["crash"] = read_crash(data["crash"])
+    for name in ("printed", "reason"):
+        data[name] = data.get(name, "")[:KEPT_OUTPUT]
+    return Reply(**data | {"args": tuple(data.get("args", ()))})
+
+
+_PARTS: dict[str, Any] = {
+    "status": str,
+    "result": object,
+    "args": (list, tuple),
+    "kwargs": dict,
+    "printed": str,
+    "crash": dict,
+    "reason": str,
+}

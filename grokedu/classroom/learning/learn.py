@@ -1,0 +1,170 @@
+"""Give a learner copies of the lessons, and open one in JupyterLab."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from grokedu.classroom.learning.progress import write_whole
+
+_LESSON = re.compile(r"\d\d_[A-Za-z0-9_]+")
+
+
+def find_course(start: Path | None = None) -> Path:
+    """The folder with the released lessons: this repository's, or the one the package carries.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    here = (start or Path.cwd()).resolve()
+    package = Path(__file__).resolve().parents[2]
+    repositories = [here, *here.parents, package.parent]
+    places = [folder / "course" for folder in repositories if _is_repository(folder)]
+    for course in [*places, package / "_course"]:
+        if course.is_dir():
+            return course
+    raise FileNotFoundError(
+        "No lessons were found: no folder course/ of a grokedu repository here or above, and none "
+        "in the installed package. Install it again with: pip install grokedu"
+    )
+
+
+def lessons(course: Path) -> list[str]:
+    """The names of the lessons in a course, in their order."""
+    return sorted(
+        folder.name
+        for folder in course.iterdir()
+        if _LESSON.fullmatch(folder.name) and (folder / f"{folder.name}.ipynb").is_file()
+    )
+
+
+def choose(prefix: str, names: list[str]) -> str:
+    """The one lesson whose name starts so.
+
+    >>> choose("01", ["00_start_here", "01_grokking"])
+    '01_grokking'
+
+    Raises:
+        ValueError: none does, or several do.
+    """
+    chosen = [name for name in names if name.startswith(prefix)]
+    if len(chosen) != 1:
+        found = "several lessons start" if chosen else "no lesson starts"
+        raise ValueError(f"{found} with {prefix!r}; there are: {', '.join(names) or 'none'}")
+    return chosen[0]
+
+
+def copy_lessons(course: Path, work: Path, say: Callable[[str], object] = print) -> None:
+    """Copy to ``work`` what is not there yet, and say what was done. Nothing is overwritten."""
+    kept, outdated = [], []
+    for name in lessons(course):
+        notebook = work / name / f"{name}.ipynb"
+        was_there = notebook.exists()
+        for source in sorted((course / name).rglob("*")):
+            if source.is_file() and ".ipynb_checkpoints" not in source.parts:
+                _copy_new(source, work / name / source.relative_to(course / name))
+        if not was_there:
+            _remember_release(course, work, name)
+            say(f"Copied {name} to {notebook}")
+            continue
+        kept.append(name)
+        if _copied_release(work, name) not in (None, _release(course, name)):
+            outdated.append(name)
+    if kept:
+        say(f"Kept as you left it: {', '.join(kept)}")
+    for name in outdated:
+        say(
+            f"There is a newer {name}. To bring your answers into it: grokedu learn {name} --update"
+        )
+
+
+def update_lesson(
+    course: Path, work: Path, name: str, say: Callable[[str], object] = print
+) -> None:
+    """Bring the answers of a learner's copy into the newest release of a lesson.
+
+    The copy as it was is kept beside it, as ``NAME.backup-N.ipynb``.
+
+    Raises:
+        ValueError: the copy is not a notebook that can be read; nothing was changed.
+    """
+    from grokedu.classroom.learning.graft import graft
+    from grokedu.classroom.notebook import read_notebook, write_notebook
+
+    path = work / name / f"{name}.ipynb"
+    if not path.exists():
+        return
+    old = read_notebook(path)
+    notebook, report = graft(read_notebook(course / name / f"{name}.ipynb"), old)
+    if [_content(cell) for cell in notebook.cells] == [_content(cell) for cell in old.cells]:
+        say(f"{name} is the newest already.")
+    else:
+        number = 1
+        while (backup := path.with_name(f"{name}.backup-{number}.ipynb")).exists():
+            number += 1
+        shutil.copy2(path, backup)
+        write_notebook(path, notebook)
+        say(f"Updated {name}: {report}. As it was before: {backup}")
+    _remember_release(course, work, name)
+
+
+def learn(
+    lesson: str = "00",
+    *,
+    work: Path,
+    port: int | None = None,
+    browser: bool = True,
+    update: bool = False,
+) -> int:
+    """Copy the lessons to ``work``, and open one in JupyterLab; returns an exit status."""
+    from grokedu.classroom.learning.serve import serve
+
+    course = find_course()
+    name = choose(lesson, lessons(course))
+    work = work.resolve()
+    if update:
+        for each in lessons(course):
+            update_lesson(course, work, each)
+    copy_lessons(course, work)
+    sys.stdout.flush()
+    return serve(work, f"{name}/{name}.ipynb", port=port, browser=browser)
+
+
+def _is_repository(folder: Path) -> bool:
+    try:
+        return 'name = "grokedu"' in (folder / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _copy_new(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    whole = target.with_name(f".{target.name}.part")
+    shutil.copyfile(source, whole)
+    whole.replace(target)
+
+
+def _content(cell: dict[str, object]) -> tuple[object, ...]:
+    return cell["cell_type"], cell["source"], cell["metadata"]
+
+
+def _release(course: Path, name: str) -> str:
+    return hashlib.sha256((course / name / f"{name}.ipynb").read_bytes()).hexdigest()
+
+
+def _copied_release(work: Path, name: str) -> str | None:
+    """The release that the learner's copy was made from, as far as that is known."""
+    try:
+        return (work / name / ".release").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def _remember_release(course: Path, work: Path, name: str) -> None:
+    write_whole(work / name / ".release", _release(course, name) + "\n")

@@ -1,0 +1,1 @@
+"""Writing a lesson: from its script and exercises to the two notebooks."""

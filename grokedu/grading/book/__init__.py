@@ -1,0 +1,1 @@
+"""The records: the ledger, nbgrader's gradebook, and scores out of them."""

@@ -1,0 +1,1 @@
+"""Judging a submission outside the sandbox that runs it."""

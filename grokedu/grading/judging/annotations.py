@@ -1,0 +1,94 @@
+"""What running and judging leave for people to read: outputs in the notebook, and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from grokedu.classroom.cells import grade_id
+from grokedu.classroom.checking.source import names_bound
+from grokedu.classroom.checking.verdict import Verdict
+from grokedu.grading.sandbox.session import Ran
+
+
+def score(verdict: Verdict) -> NotebookNode:
+    """The output of a check cell: the points and the card."""
+    data = {"text/plain": repr(verdict), "text/html": verdict._repr_html_()}
+    return new_output("execute_result", data=data, execution_count=None)
+
+
+def told(ran: Ran, seconds: float) -> list[NotebookNode]:
+    """The outputs of a cell that was run: what it printed, and how it ended if not well."""
+    outputs = [new_output("stream", name="stdout", text=ran.printed)] if ran.printed else []
+    return [*outputs, *_error(ran, seconds)]
+
+
+def own_outputs(had: Sequence[NotebookNode], ran: Ran, seconds: float) -> list[NotebookNode]:
+    """The outputs of a learner's own cell: theirs, for a person to mark, and an error of this run.
+
+    An error that they saw themselves is not told again. A cell that came without outputs gets those
+    of this run.
+    """
+    if not had:
+        return told(ran, seconds)
+    seen = {(each.ename, each.evalue) for each in had if each.output_type == "error"}
+    new = [error for error in _error(ran, seconds) if (error.ename, error.evalue) not in seen]
+    return [*had, *new]
+
+
+def _error(ran: Ran, seconds: float) -> list[NotebookNode]:
+    said = {
+        "timed out": ("TimeLimit", f"it was still running after {seconds:g} s, and was stopped"),
+        "ended": ("ProcessEnded", "it ended the process it ran in, and was left out"),
+    }
+    crash = ran.crash
+    if ran.status == "raised" and crash is not None:
+        trace = [f"line {crash.line}: {crash.text}"] if crash.text else []
+        return [new_output("error", ename=crash.type, evalue=crash.message, traceback=trace)]
+    if ran.status in said:
+        name, words = said[ran.status]
+        return [new_output("error", ename=name, evalue=words, traceback=[])]
+    return []
+
+
+def to_look_at(
+    cells: Sequence[NotebookNode], verdicts: Mapping[str, Verdict], troubles: Sequence[str]
+) -> list[str]:
+    """Flags for points that may have been lost by where something stands, or by another cell."""
+    outcomes = {id: verdict.findings.outcome for id, verdict in verdicts.items()}
+    flags = list(troubles) if set(outcomes.values()) - {"correct", "not attempted"} else []
+    for place, cell in enumerate(cells):
+        name = (grade_id(cell) or "").removesuffix("-check")
+        if grade_id(cell) == f"{name}-check" and outcomes.get(name) == "not attempted":
+            flags += _defined_below(name, cells[place + 1 :])
+    return flags
+
+
+def trouble(ran: Ran) -> list[str]:
+    """A flag for a cell of the learner's own that did not run to its end.
+
+    >>> trouble(Ran("timed out"))
+    ['a cell of their own timed out: look whether answers lost points by it']
+    """
+    how = {"timed out": "timed out", "ended": "ended its process"}.get(ran.status, "")
+    if ran.status == "raised":
+        how = "raised an error"
+        if ran.crash is not None:
+            line = f" (line {ran.crash.line}: {ran.crash.text})" if ran.crash.text else ""
+            how = f"raised {ran.crash.type}{line}"
+    return [f"a cell of their own {how}: look whether answers lost points by it"] if how else []
+
+
+def _defined_below(name: str, cells: Sequence[NotebookNode]) -> list[str]:
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    found = any(name in source and name in _bound(source) for source in sources)
+    return [f"{name}: defined below its check: look whether it is an answer"] if found else []
+
+
+def _bound(source: str) -> set[str]:
+    try:
+        return names_bound(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()

@@ -1,0 +1,143 @@
+"""Grading many submissions, on several processes or a cluster: one of them never stops the rest.
+
+Submissions are read as they are needed, so memory does not grow with their number. What could not
+be graded because its worker went away or stands still is tried once more, alone; if that fails too,
+a person looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
+from dataclasses import replace
+
+from grokedu.grading.judging.assess import Grader, assess, warm_up
+from grokedu.grading.judging.plan import Plan
+from grokedu.grading.judging.result import Result, Submission
+from grokedu.grading.sandbox.pool import Pool
+from grokedu.grading.sandbox.sandbox import SandboxError, SandboxLostError
+
+MakeExecutor = Callable[[int], Executor]
+PATIENCE = 3  # times what a submission may take
+
+
+def processes(plan: Plan) -> MakeExecutor:
+    """Makes pools of processes on this machine, each with a sandbox of its own from the start."""
+    return lambda jobs: Pool(jobs, warm_up, plan)
+
+
+def grade_each(
+    submissions: Iterable[Submission], plan: Plan, make: MakeExecutor, jobs: int
+) -> Iterator[tuple[Submission, Result]]:
+    """Grade submissions and yield each with its result, in the order they are done.
+
+    A worker that stands still holds up its own submission only; when none has come to an end for
+    `PATIENCE` times what a submission may take, those that are left have failed.
+
+    Raises:
+        SandboxError: no sandbox can be made here; nothing was graded.
+    """
+    failed: list[Submission] = []
+    waiting: dict[Future[Result], Submission] = {}
+    stream = iter(submissions)
+    more, broken, any_done = True, False, False
+    executor = make(jobs)
+    try:
+        while more or waiting:
+            while more and not broken and len(waiting) < 2 * jobs:
+                submission = next(stream, None)
+                more = submission is not None
+                if submission is not None:
+                    waiting[_submit(executor, submission, plan)] = submission
+            done, stuck = wait(waiting, _patience(plan), return_when=FIRST_COMPLETED)
+            for future in done:
+                submission = waiting.pop(future)
+                error = _error(future)
+                if error is None:
+                    any_done = True
+                    yield submission, future.result()
+                elif (
+                    isinstance(error, SandboxError)
+                    and not isinstance(error, SandboxLostError)
+                    and not any_done
+                ):
+                    raise error
+                else:
+                    failed.append(submission)
+                    broken = broken or isinstance(error, BrokenExecutor)
+            if stuck and not done:
+                failed += waiting.values()
+                waiting.clear()
+                broken = True
+            if broken and not waiting:
+                _end(executor, stuck)
+                executor, broken = make(jobs), False
+    finally:
+        _end(executor, waiting)
+    for submission in failed:
+        yield submission, _alone(submission, plan, make)
+
+
+def _submit(executor: Executor, submission: Submission, plan: Plan) -> Future[Result]:
+    """Submit; an executor that broke gives a future that says so."""
+    try:
+        return executor.submit(assess, submission, plan)
+    except BrokenExecutor as error:
+        future: Future[Result] = Future()
+        future.set_exception(error)
+        return future
+
+
+def _patience(plan: Plan) -> float:
+    return PATIENCE * plan.student_seconds
+
+
+def _error(future: Future[Result]) -> BaseException | None:
+    """What a future that is done failed with; to have been cancelled is a failure too."""
+    return CancelledError("it was cancelled") if future.cancelled() else future.exception()
+
+
+def _end(executor: Executor, waiting: Iterable[Future[Result]]) -> None:
+    """Let go of an executor, without waiting for what it still does."""
+    if isinstance(executor, Pool):
+        executor.kill()
+        return
+    for future in waiting:
+        future.cancel()
+    executor.shutdown(wait=False)
+
+
+def _alone(submission: Submission, plan: Plan, make: MakeExecutor) -> Result:
+    """Grade a submission with nothing else beside it; to review when it fails again."""
+    executor = make(1)
+    waiting: list[Future[Result]] = []
+    try:
+        future = _submit(executor, submission, plan)
+        waiting.append(future)
+        done, _ = wait(waiting, _patience(plan))
+        error = _error(future) if done else TimeoutError(f"no end after {_patience(plan):g} s")
+        if error is None:
+            return future.result()
+        reason = f"grading it failed twice, so a person looks at it: {_said(error)}"
+        # Without the submission's digest it counts as not graded: the next run tries again.
+        return replace(Grader(plan).unreadable(submission, reason), submission="")
+    finally:
+        _end(executor, waiting)
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, as far as its first sentence goes.
+
+    >>> _said(RuntimeError("a worker died. Its last words: ..."))
+    'a worker died'
+    """
+    said = re.split(r"[.!?](?=\s)|\n", str(error).strip(), maxsplit=1)[0]
+    return said[:200].rstrip(".") or type(error).__name__

@@ -1,0 +1,1 @@
+"""The feedback page, and making a learner's content harmless in it."""

@@ -1,0 +1,23 @@
+"""Numbers over several runs with their uncertainty, rank and partial correlation, censored runs."""
+
+from grokedu.measures.statistics.correlation import (
+    auc,
+    partial_correlation,
+    rank_correlation,
+    ranks,
+)
+from grokedu.measures.statistics.intervals import bootstrap
+from grokedu.measures.statistics.prediction import leave_one_run_out, skill
+from grokedu.measures.statistics.survival import concordance, kaplan_meier
+
+__all__ = [
+    "auc",
+    "bootstrap",
+    "concordance",
+    "kaplan_meier",
+    "leave_one_run_out",
+    "partial_correlation",
+    "rank_correlation",
+    "ranks",
+    "skill",
+]
