@@ -24,11 +24,12 @@ from grokedu.efficiency import (
     shrink,
     trigonometric_share,
 )
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.two_layer import TwoLayer
 from grokedu.tasks import Task, make_task
 from grokedu.training import train
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 QUICK: dict[str, Any] = {
     "p": 23,

@@ -18,12 +18,12 @@ from tqdm.auto import tqdm
 from grokedu import figures
 from grokedu.claims.mnist import mnist_split
 from grokedu.claims.outcome import Outcome, Verdict, said
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.mlp import MLP
 from grokedu.sphere import Sphere, descend, scaled_copies
 from grokedu.tasks import random_stream
 from grokedu.training.optimizers import Adam
-from grokedu.training.runs import Array
 from grokedu.training.threads import in_threads
 
 ALPHA, SIZE, BATCH, RATE = 8.0, 1000, 100, 1e-3

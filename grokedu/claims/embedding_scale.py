@@ -19,11 +19,11 @@ from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.efficiency import started_from
 from grokedu.features import init_scales, rescale_tensors, update_to_weight_ratio
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.two_layer import TwoLayer
 from grokedu.tasks import make_task, random_stream
 from grokedu.training import train
-from grokedu.training.runs import Array
 
 FRACTION = 0.7
 EARLY = 20  # the step up to which the movement of tensors is measured

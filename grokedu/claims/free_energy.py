@@ -25,7 +25,7 @@ from grokedu.llc import (
     normal_crossing_llc,
     regular_llc,
 )
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 WEIGHT_DECAY = 0.1
 NORMS = (4.0, 40.0)  # squared, of two minima of the same curvature

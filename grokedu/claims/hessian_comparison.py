@@ -16,8 +16,8 @@ import numpy as np
 from grokedu import figures
 from grokedu.claims.llc_grokking import change, measured, since_fitted
 from grokedu.claims.outcome import Outcome, Verdict, said
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap, rank_correlation
-from grokedu.training.runs import Array
 
 RESCALED = 0.95  # a linear correlation along a run from which on one is the other, rescaled
 

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from grokedu import figures
-from grokedu.claims.in_context import NOISE, Params, SampledLoss, draw, polish, train_runs
+from grokedu.claims.in_context import NOISE, SampledLoss, draw, polish, train_runs
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.llc import llc_along
 from grokedu.measures import l2_norm
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models import InContextTransformer
+from grokedu.models.parameters import Params
 from grokedu.stages import ridge_predictor
 from grokedu.tasks import random_stream
-from grokedu.training.runs import Array
 
 ARMS: dict[str, dict[str, Any]] = {
     "γ = 6": {"center": "as trained", "gamma": 6.0},

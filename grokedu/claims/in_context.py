@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
@@ -10,12 +10,12 @@ from tqdm.auto import tqdm
 
 from grokedu.llc.samplers import differentiated
 from grokedu.models import InContextTransformer
+from grokedu.models.parameters import Params
 from grokedu.stages import sample_task
 from grokedu.tasks import random_stream
 from grokedu.training.optimizers import Adam
 
 NOISE = 0.125
-Params = Mapping[str, Tensor]
 
 
 class SampledLoss:

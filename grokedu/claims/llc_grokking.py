@@ -26,13 +26,14 @@ from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.figures.llc_grokking import MEASURES
 from grokedu.llc import LLCEstimate, inverse_temperature, llc_along
 from grokedu.measures import cross_entropy, mean_squared_error
+from grokedu.measures.arrays import Array
 from grokedu.measures.curvature import hessian_trace
 from grokedu.measures.statistics import bootstrap, rank_correlation
 from grokedu.models import TwoLayer
 from grokedu.models.gradients import ExactLoss
 from grokedu.tasks import Task, make_task, random_stream
 from grokedu.training import log_spaced, train
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 LOSSES = {"cross_entropy": cross_entropy, "mse": mean_squared_error}
 RUNS = 5

@@ -10,10 +10,10 @@ import numpy as np
 from grokedu import figures
 from grokedu.claims.mnist import mnist_split
 from grokedu.claims.outcome import Outcome, Verdict, said
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.mlp import MLP
 from grokedu.sphere import Landscape, alpha_landscape
-from grokedu.training.runs import Array
 
 NEAR_ONE = (0.5, 2.0)  # where the published landscape is lowest
 FITTED = 0.01  # a train error of at most this counts as fitted

@@ -21,6 +21,7 @@ from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.figures import Arm
 from grokedu.measures import first_reach
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.gradients import ExactGradient
 from grokedu.models.transformer import Transformer
@@ -29,7 +30,6 @@ from grokedu.models.two_layer import TwoLayer
 from grokedu.sphere import Sphere, Split, descend, scaled_copies
 from grokedu.tasks import make_task, random_stream
 from grokedu.training.optimizers import AdamW
-from grokedu.training.runs import Array
 from grokedu.training.threads import in_threads
 
 # A fixed norm can hold the test accuracy between 0.95 and 0.99 for good.

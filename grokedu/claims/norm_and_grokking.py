@@ -14,8 +14,9 @@ import numpy as np
 from grokedu import figures
 from grokedu.claims.artifacts import load_ensemble
 from grokedu.claims.outcome import Outcome, Verdict
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 MARGIN = 0.01  # a fall or a rise of less than this share of the norm counts as neither
 

@@ -18,9 +18,10 @@ from grokedu import figures
 from grokedu.claims.artifacts import load_ensemble, load_transformer_norms
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.claims.transformer_norms import MODEL, linked_ratios, train_transformers
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.transformer import Transformer
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 CLOSE = 0.1  # a ratio within this of 1 counts as equal
 REACH = ("W_E", "W_V", "W_O", "W_in", "W_out", "W_U")  # the path from a token to the logits

@@ -23,8 +23,9 @@ from grokedu import figures
 from grokedu.claims.artifacts import load_ensemble
 from grokedu.claims.outcome import Outcome, said
 from grokedu.figures.metrics_against_loss import METRICS
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import auc, bootstrap, rank_correlation
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 TELLS = 0.95  # an area under the ROC curve from which on a number is said to tell
 RATIO = "ratio of the average log-probabilities, test inputs over train inputs"

@@ -16,10 +16,11 @@ import torch
 from grokedu import figures, fourier
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.measures import cross_entropy
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.training import log_spaced, recipes
 from grokedu.training.recipes import TransformerRecipe
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 LOSSES = {
     "test_loss": "test loss",

@@ -16,6 +16,7 @@ import numpy as np
 
 from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import skill
 from grokedu.models.two_layer import TwoLayer
 from grokedu.stages import (
@@ -29,7 +30,7 @@ from grokedu.stages import (
 )
 from grokedu.tasks import make_task
 from grokedu.training import train
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 FRACTION = 0.6
 QUICK: dict[str, Any] = {

@@ -16,12 +16,13 @@ from torch import Tensor
 from grokedu.claims import artifacts
 from grokedu.claims.outcome import provenance
 from grokedu.measures import l2_norm
+from grokedu.measures.arrays import Array
 from grokedu.models.transformer import Transformer
 from grokedu.symmetry import balance, residual_pair, transformer_pairs
 from grokedu.symmetry.pairs import Params
 from grokedu.tasks import make_task
 from grokedu.training import log_spaced, train
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 MODEL = Transformer(p=53, d_model=64, heads=4, d_mlp=128)
 WEIGHT_DECAYS, SEEDS, STEPS = (0.0, 1.0), (0, 1, 2, 3, 4), 3000

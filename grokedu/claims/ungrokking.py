@@ -16,11 +16,12 @@ import numpy as np
 from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.efficiency import critical_data_size, crossing, ungrok
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.two_layer import TwoLayer
 from grokedu.tasks import make_task
 from grokedu.training import train
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 LR = 0.01
 QUICK: dict[str, Any] = {

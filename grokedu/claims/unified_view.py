@@ -16,9 +16,10 @@ import numpy as np
 from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict
 from grokedu.efficiency import critical_data_size, memorisation_only, regimes, shrink, size_data_map
+from grokedu.measures.arrays import Array
 from grokedu.models.two_layer import TwoLayer
 from grokedu.tasks import Task, make_task
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 
 FITTED = 0.95  # the train accuracy from which on random labels count as fitted
 QUICK: dict[str, Any] = {

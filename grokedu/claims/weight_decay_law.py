@@ -14,7 +14,8 @@ import numpy as np
 from grokedu import figures
 from grokedu.claims.artifacts import load_ensemble
 from grokedu.claims.outcome import Outcome, Verdict, said
-from grokedu.training.runs import Array, Runs
+from grokedu.measures.arrays import Array
+from grokedu.training.runs import Runs
 
 FRACTION = 0.5
 WINDOW = (-1.25, -0.75)  # a local slope in it counts as "near -1"

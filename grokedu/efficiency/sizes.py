@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.tasks import Task
 from grokedu.training import train
 from grokedu.training.runs import Runs
 from grokedu.training.state import Model
-
-Array = npt.NDArray[Any]
 
 
 def crossing(sizes: npt.ArrayLike, rising: npt.ArrayLike, level: npt.ArrayLike = 0.0) -> float:

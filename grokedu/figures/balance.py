@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from grokedu.figures.style import BLACK, BLUE, VERMILION, Described, panels
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 
 def balance(

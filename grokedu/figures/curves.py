@@ -15,7 +15,8 @@ from grokedu.figures.style import (
     median_and_band,
     panels,
 )
-from grokedu.training.runs import Array, Runs
+from grokedu.measures.arrays import Array
+from grokedu.training.runs import Runs
 
 
 def curves(

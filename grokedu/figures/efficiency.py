@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,6 @@ from grokedu.figures.style import (
     log_scale,
     panels,
 )
-
-Array = npt.NDArray[Any]
 
 
 def efficiency(

@@ -15,7 +15,7 @@ from grokedu.figures.style import (
     median_and_band,
     panels,
 )
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 
 def icl_stages(

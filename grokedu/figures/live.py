@@ -9,7 +9,8 @@ import numpy as np
 
 from grokedu.figures.curves import curves
 from grokedu.figures.style import Described
-from grokedu.training.runs import Array, Runs
+from grokedu.measures.arrays import Array
+from grokedu.training.runs import Runs
 
 
 class LiveCurves:

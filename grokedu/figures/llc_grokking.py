@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import NullFormatter
 
 from grokedu.figures.style import BLACK, SERIES, Described, count, median_and_band
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 MEASURES = {
     "l2_norm": "norm",

@@ -15,7 +15,7 @@ from grokedu.figures.style import (
     median_and_band,
     panels,
 )
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 FLOOR = 1e-3  # nats; below it losses are drawn at the edge
 

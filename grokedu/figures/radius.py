@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grokedu.figures.style import SERIES, Described, log_scale, panels
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 
 class Ray(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from grokedu.figures.style import BLUE, GREEN, VERMILION, Described, log_scale, panels
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 
 def remedies(found: Mapping[str, Mapping[str, Array]], *, title: str = "") -> Described:

@@ -17,7 +17,7 @@ from grokedu.figures.style import (
     median_and_band,
     panels,
 )
-from grokedu.training.runs import Array
+from grokedu.measures.arrays import Array
 
 
 class Panel(NamedTuple):

@@ -17,15 +17,16 @@ and two matrix products. It is the same function with the same gradient.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Params = Mapping[str, Tensor]
+from grokedu.models.parameters import Params
+from grokedu.models.transformer_gradient import Tables, TransformerGradient
+
 NAMES = ("W_E", "W_pos", "W_Q", "W_K", "W_V", "W_O", "W_in", "b_in", "W_out", "b_out", "W_U")
 
 
@@ -66,24 +67,6 @@ def forward(params: Params, pairs: Tensor) -> Tensor:
     hidden = torch.relu(x @ params["W_in"].unsqueeze(-3) + params["b_in"][..., None, None, :])
     x = x + hidden @ params["W_out"].unsqueeze(-3) + params["b_out"][..., None, None, :]
     return (x @ params["W_U"].unsqueeze(-3))[..., -1, :]
-
-
-class Tables(NamedTuple):
-    """What the logits depend on, with R = 2p+1 rows: a at its place, b at its place, "=".
-
-    Attributes:
-        scores: (..., R, heads) the attention score of each row as a key of the last position.
-        values: (..., R, heads * d_head).
-        first: (..., heads * d_head, d_mlp + classes), ``W_O [W_in | W_U]``.
-        shift: (..., d_mlp + classes), what does not depend on the input.
-        second: (..., d_mlp, classes), ``W_out W_U``.
-    """
-
-    scores: Tensor
-    values: Tensor
-    first: Tensor
-    shift: Tensor
-    second: Tensor
 
 
 @dataclass(frozen=True)
@@ -209,8 +192,6 @@ class Transformer:
         self, pairs: Tensor, labels: Tensor, weights: Tensor, loss: str
     ) -> Callable[[Params], dict[str, Tensor]]:
         """The gradient of a weighted loss, see :mod:`grokedu.models.transformer_gradient`."""
-        from grokedu.models.transformer_gradient import TransformerGradient
-
         return TransformerGradient(self, pairs, labels, weights, loss)
 
     def module(self, params: Params) -> TransformerModule:

@@ -1,7 +1,7 @@
 """The gradient of the transformer's training loss, for many runs at once.
 
 What grows with the number of examples is differentiated by hand in buffers that are kept between
-steps; the tables (:class:`grokedu.models.transformer.Tables`) depend on weights alone, are small
+steps; the tables (:class:`Tables`) depend on weights alone, are small
 and are left to autograd. The derivative of the loss by the logits is that of
 :mod:`grokedu.models.gradients`: its entry at the label is minus the sum of the others, so that in
 float32 the gradient does not vanish as soon as the loss is below 1e-7. Probabilities below 1e-31
@@ -10,12 +10,60 @@ float32 the gradient does not vanish as soon as the loss is below 1e-7. Probabil
 
 from __future__ import annotations
 
+from typing import NamedTuple, Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from grokedu.models.gradients import LOSSES
-from grokedu.models.transformer import Params, Tables, Transformer
+from grokedu.models.parameters import Params
+
+
+class Tables(NamedTuple):
+    """What the logits depend on, with R = 2p+1 rows: a at its place, b at its place, "=".
+
+    Attributes:
+        scores: (..., R, heads) the attention score of each row as a key of the last position.
+        values: (..., R, heads * d_head).
+        first: (..., heads * d_head, d_mlp + classes), ``W_O [W_in | W_U]``.
+        shift: (..., d_mlp + classes), what does not depend on the input.
+        second: (..., d_mlp, classes), ``W_out W_U``.
+    """
+
+    scores: Tensor
+    values: Tensor
+    first: Tensor
+    shift: Tensor
+    second: Tensor
+
+
+class HasTables(Protocol):
+    """What the gradient asks of a transformer: its sizes, and its tables from its weights."""
+
+    @property
+    def p(self) -> int:
+        """The modulus."""
+        ...
+
+    @property
+    def heads(self) -> int:
+        """How many attention heads there are."""
+        ...
+
+    @property
+    def d_mlp(self) -> int:
+        """How many neurons the MLP has."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """How many logits there are."""
+        ...
+
+    def tables(self, params: Params) -> Tables:
+        """All that the logits depend on."""
+        ...
 
 
 class TransformerGradient:
@@ -36,6 +84,7 @@ class TransformerGradient:
     Raises:
         ValueError: for an unknown loss, or shapes that do not fit together.
 
+    >>> from grokedu.models.transformer import Transformer
     >>> model = Transformer(3, 4, 2, 8)
     >>> params = model.init([torch.Generator().manual_seed(0)])
     >>> gradient = TransformerGradient(
@@ -46,7 +95,7 @@ class TransformerGradient:
 
     def __init__(
         self,
-        model: Transformer,
+        model: HasTables,
         pairs: Tensor,
         labels: Tensor,
         weights: Tensor,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from grokedu.measures.arrays import Array
 
 
 @dataclass(frozen=True)

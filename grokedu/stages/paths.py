@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from grokedu.measures.arrays import Array
 
 
 def transition_graph(path: npt.ArrayLike, states: int | None = None) -> Array:

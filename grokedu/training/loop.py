@@ -7,7 +7,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from grokedu.measures.arrays import Array
+from grokedu.models.parameters import Params
 from grokedu.tasks import Task
 from grokedu.training.optimizers import AdamW, Optimizer
-from grokedu.training.runs import Array, Runs
+from grokedu.training.runs import Runs
 from grokedu.training.state import Constraint, Loop, Mapper, Measure, Model, Row
 from grokedu.training.threads import one_thread
 
@@ -81,6 +83,8 @@ def train(
     betas: tuple[float, float] = (0.9, 0.98),
     optimizer: Callable[..., Optimizer] | None = None,
     constraint: Constraint | Mapper | None = None,
+    start: Params | None = None,
+    schedule: Callable[[float], float] | None = None,
     loss: str = "cross_entropy",
     batch_size: int | None = None,
     measures: Mapping[str, Measure] | None = None,
@@ -117,6 +121,10 @@ def train(
             for one of torch's ``functools.partial(EachRun, torch.optim.RMSprop)``.
         constraint: applied to the weights after each step, see
             :class:`grokedu.training.state.Constraint`.
+        start: the weights to start from in place of the model's own: those of one network for all
+            runs, or a row for each run. ``alpha`` multiplies them too.
+        schedule: from the share of training that is over, 0 to 1, to a factor of the learning rate,
+            for example ``lambda done: 1 - done``.
         loss: "cross_entropy" or "mse"; "mse" for a task of real targets.
         batch_size: train examples a step, drawn anew without replacement; None for all of them.
         measures: further measures to record, name to a function from the weights (with their run
@@ -182,6 +190,8 @@ def train(
         "dtype": str(dtype).removeprefix("torch."),
         "optimizer": called(optimizer),
         "constraint": called(constraint),
+        "start": None if start is None else _digest(start[name] for name in sorted(start)),
+        "schedule": called(schedule),
         "measures": sorted(measures or ()),
     }
     made: object = optimizer
@@ -204,6 +214,8 @@ def train(
         device,
         constraint,
         measures or {},
+        start,
+        None if schedule is None else lambda step: schedule(step / steps),
     )
     ending = _grokked if stop == "grokked" else stop
     if isinstance(ending, str):
@@ -323,8 +335,12 @@ def _one_number_a_run(name: str, value: float | Sequence[float], seeds: Sequence
 
 
 def _fingerprint(task: Task) -> str:
+    return _digest((task.inputs, task.targets, task.train, task.test))
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
     digest = hashlib.sha256()
-    for part in (task.inputs, task.targets, task.train, task.test):
+    for part in tensors:
         digest.update(str(tuple(part.shape)).encode())  # where a split lies is told by shapes alone
-        digest.update(part.cpu().contiguous().numpy().tobytes())
+        digest.update(part.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -17,19 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from grokedu.measures import first_reach
+from grokedu.measures.arrays import Array
 
 if TYPE_CHECKING:
     import xarray
 
 FORMAT = 1
-Array = npt.NDArray[Any]
 
 
 @dataclass

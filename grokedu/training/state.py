@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -12,17 +12,19 @@ import torch
 from torch import Tensor
 
 from grokedu import measures
+from grokedu.measures.arrays import Array
 from grokedu.models.autograd import AutogradGradient, Model, loss_of_each
+from grokedu.models.parameters import Params, State
 from grokedu.tasks import Task, random_stream
-from grokedu.training.optimizers import Optimizer, State, pack
-from grokedu.training.runs import Array, Runs, load_state
+from grokedu.training.optimizers import Optimizer, pack
+from grokedu.training.runs import Runs, load_state
 from grokedu.training.threads import HALVES, WORTH_SHARING, Gradient, shared
 
 __all__ = ["Constraint", "Loop", "Measure", "Model", "Row"]
 
 Row = dict[str, Array]
-Measure = Callable[[Mapping[str, Tensor]], Tensor]
-Mapper = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+Measure = Callable[[Params], Tensor]
+Mapper = Callable[[Params], Params]
 OBSERVED = 2**24  # logits looked at in one go: 128 MB
 
 
@@ -35,11 +37,11 @@ class Constraint(Protocol):
     plain function from params to params, called after each step, is a constraint too.
     """
 
-    def init(self, params: Mapping[str, Tensor]) -> Any:
+    def init(self, params: Params) -> Any:
         """The state, from the weights at the start."""
         ...
 
-    def step(self, params: Mapping[str, Tensor], state: Any) -> Mapping[str, Tensor]:
+    def step(self, params: Params, state: Any) -> Params:
         """The constrained weights, after an optimizer step."""
         ...
 
@@ -59,6 +61,8 @@ class Loop:
     device: torch.device | str = "cpu"
     constraint: Constraint | Mapper | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    start: Params | None = None
+    schedule: Callable[[int], float] | None = None
 
     step: int = field(default=0, init=False)
     recorded: list[int] = field(default_factory=list, init=False)
@@ -73,8 +77,11 @@ class Loop:
             )
         self._take_data()
         seeds = self.labels["seed"].tolist()
-        params = self.model.init(
-            [random_stream(seed, "init") for seed in seeds], self.dtype, self.device
+        drawn = [random_stream(seed, "init") for seed in seeds]
+        params = (
+            self.model.init(drawn, self.dtype, self.device)
+            if self.start is None
+            else self._started(self.start, self.model.init(drawn[:1], self.dtype, self.device))
         )
         if "alpha" in self.labels:
             scale = torch.from_numpy(self.labels["alpha"]).to(self.device, self.dtype)
@@ -98,14 +105,15 @@ class Loop:
                     for part, stream in zip(parts, self.streams, strict=True)
                 ]
             )
+        optimizer = self._at_its_rate()
         grads = self.gradient(self.params)
         if self.project is not None:
             grads = self.project(self.params, grads)
         if self.elementwise:
             flat = torch.cat([grads[k].reshape(len(self.whole), -1) for k in self.params], dim=1)
-            _, self.state = self.optimizer.step(self._packed(), {"weights": flat}, self.state)
+            _, self.state = optimizer.step(self._packed(), {"weights": flat}, self.state)
         else:
-            moved, self.state = self.optimizer.step(self.params, grads, self.state)
+            moved, self.state = optimizer.step(self.params, grads, self.state)
             self._set(moved)
         if self.constrain is not None:
             self._set(self.constrain(self.params))
@@ -186,11 +194,32 @@ class Loop:
         ]
         self.checkpoints = runs.checkpoints
 
+    def _at_its_rate(self) -> Optimizer:
+        """The optimizer with the learning rate that the schedule gives this step."""
+        if self.schedule is None:
+            return self.optimizer
+        optimizer: Any = self.optimizer
+        return cast(Optimizer, replace(optimizer, lr=optimizer.lr * self.schedule(self.step)))
+
+    def _started(self, start: Params, like: Params) -> dict[str, Tensor]:
+        """The weights given to start from, one row a run; ``like`` has those of one drawn run."""
+        runs, given = len(self.tasks), {name: tuple(each.shape) for name, each in start.items()}
+        one = {name: tuple(each.shape[1:]) for name, each in like.items()}
+        many = {name: (runs, *shape) for name, shape in one.items()}
+        if given not in (one, many):
+            raise ValueError(
+                f"start has the shapes {given}; wanted {one} for all runs, or {many}, a row a run"
+            )
+        return {
+            name: start[name].detach().to(self.device, self.dtype).expand(many[name]).clone()
+            for name in one
+        }
+
     def _packed(self) -> dict[str, Tensor]:
         """The weights as the optimizer sees them."""
         return {"weights": self.whole} if self.elementwise else self.params
 
-    def _set(self, params: Mapping[str, Tensor]) -> None:
+    def _set(self, params: Params) -> None:
         for name, tensor in self.params.items():
             if params[name] is not tensor:
                 tensor.copy_(params[name])
@@ -223,7 +252,7 @@ class Loop:
             )
         loss_of_each(self.loss, outputs, self.targets[:, :1])
 
-    def _apply(self, params: Mapping[str, Tensor], runs: slice, first: int | None = None) -> Tensor:
+    def _apply(self, params: Params, runs: slice, first: int | None = None) -> Tensor:
         some = {name: tensor[runs] for name, tensor in params.items()}
         if self.own_inputs:
             return self.model.apply_each(some, self.inputs[runs, :first])  # type: ignore[attr-defined]
@@ -281,7 +310,7 @@ class Loop:
 
 
 def _constraint(
-    constraint: Constraint | Mapper | None, params: Mapping[str, Tensor]
+    constraint: Constraint | Mapper | None, params: Params
 ) -> tuple[Callable[..., dict[str, Tensor]] | None, Mapper | None]:
     """What to do to the gradients before, and to the weights after an optimizer step."""
     if constraint is None:

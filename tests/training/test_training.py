@@ -18,6 +18,7 @@ from grokedu.models.two_layer import forward
 from grokedu.tasks import make_task, random_stream
 from grokedu.training import log_spaced, train, train_step
 from grokedu.training import runs as runs_module
+from grokedu.training.optimizers import EachRun
 from grokedu.training.state import Loop
 
 MODEL = TwoLayer(7, 16)
@@ -40,6 +41,57 @@ def equal(one: runs_module.Runs, two: runs_module.Runs) -> bool:
             for k in weights
         )
     )
+
+
+def test_training_starts_from_given_weights_of_one_network_or_of_each_run() -> None:
+    task, shared = make_task("modular_addition", 7, 0.5, seed=2), {"steps": 12, "lr": 0.02}
+    drawn = MODEL.init([random_stream(seed, "init") for seed in (2, 3)], torch.float64)
+    own = train(MODEL, task, seeds=[2, 3], **shared, **QUIET)
+    assert equal(own, train(MODEL, task, seeds=[2, 3], start=drawn, **shared, **QUIET))
+    one = {name: each[1] for name, each in drawn.items()}
+    both = train(MODEL, task, seeds=[2, 3], start=one, **shared, **QUIET)
+    for name, each in own.params.items():
+        torch.testing.assert_close(both.params[name][0], each[1], rtol=0, atol=1e-12)
+    assert torch.equal(drawn["A"][1], one["A"])  # what was given is not changed
+
+
+def test_weights_to_start_from_that_do_not_fit_are_refused() -> None:
+    task = make_task("modular_addition", 7, 0.5, seed=2)
+    three = MODEL.init([random_stream(seed, "init") for seed in range(3)])
+    with pytest.raises(ValueError, match="start has the shapes"):
+        train(MODEL, task, seeds=2, steps=1, start=three, **QUIET)
+    with pytest.raises(ValueError, match="start has the shapes"):
+        train(MODEL, task, seeds=2, steps=1, start={"A": three["A"][0]}, **QUIET)
+
+
+def test_a_file_of_another_start_is_not_gone_on_from(tmp_path: Path) -> None:
+    task, file = make_task("modular_addition", 7, 0.5, seed=2), tmp_path / "runs.safetensors"
+    start = MODEL.init(random_stream(2, "init"), torch.float64)
+    train(MODEL, task, seeds=[2], steps=3, start=start, resume=file, **QUIET)
+    twice = {name: 2 * each for name, each in start.items()}
+    with pytest.raises(ValueError, match="other settings of start"):
+        train(MODEL, task, seeds=[2], steps=3, start=twice, resume=file, **QUIET)
+    with pytest.raises(ValueError, match="other settings of start"):
+        train(MODEL, task, seeds=[2], steps=3, resume=file, **QUIET)
+
+
+@pytest.mark.parametrize("optimizer", [None, partial(EachRun, torch.optim.Adam)])
+def test_a_schedule_multiplies_the_learning_rate_of_each_step(optimizer: Any) -> None:
+    task, shared = make_task("modular_addition", 7, 0.5, seed=2), {"seeds": [2], "steps": 8}
+    shared |= {"weight_decay": 0.5 if optimizer is None else 0.0, "optimizer": optimizer}
+    result = train(MODEL, task, lr=0.02, schedule=lambda done: 1 - done, **shared, **QUIET)
+    params = MODEL.init(random_stream(2, "init"), torch.float64)
+    params = {k: v.requires_grad_() for k, v in params.items()}
+    make = torch.optim.Adam if optimizer else torch.optim.AdamW
+    given = {} if optimizer else {"weight_decay": 0.5, "betas": (0.9, 0.98)}
+    plain = make(params.values(), lr=0.02, **given)
+    falling = torch.optim.lr_scheduler.LambdaLR(plain, lambda step: 1 - step / 8)
+    pairs, labels = task.inputs[task.train], task.targets[task.train]
+    for _ in range(8):
+        train_step(plain, lambda: cross_entropy(forward(params, pairs), labels))
+        falling.step()
+    for name, each in params.items():
+        torch.testing.assert_close(result.params[name][0], each.detach(), rtol=0, atol=1e-9)
 
 
 def test_the_loop_is_plain_torch_with_adamw() -> None:

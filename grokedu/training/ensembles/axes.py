@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from grokedu.measures.arrays import Array
 from grokedu.tasks import Task
 from grokedu.training.loop import called
-from grokedu.training.runs import Array
 
 OBJECTS = ("loss", "optimizer", "constraint", "batch_size")  # a batch shares them
 NUMBERS = ("train_size", "alpha", "lr", "weight_decay", "seed")  # of run to run

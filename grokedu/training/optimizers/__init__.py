@@ -11,7 +11,7 @@ as one, see :func:`pack`. :class:`EachRun` makes any optimizer of torch one of t
 """
 
 from grokedu.training.optimizers.each_run import EachRun
-from grokedu.training.optimizers.elementwise import SGD, Adam, AdamW, Optimizer, State, per_run
+from grokedu.training.optimizers.elementwise import SGD, Adam, AdamW, Optimizer, per_run
 from grokedu.training.optimizers.packing import pack
 from grokedu.training.optimizers.warm_up import WarmUp
 
@@ -21,7 +21,6 @@ __all__ = [
     "AdamW",
     "EachRun",
     "Optimizer",
-    "State",
     "WarmUp",
     "pack",
     "per_run",

@@ -8,7 +8,6 @@ does the same to the ``.grad`` of a ``torch.nn.Module``, between ``backward`` an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,9 +16,7 @@ from torch import Tensor, nn
 
 from grokedu.measures import vectors
 from grokedu.measures.losses import require_labels
-
-Params = Mapping[str, Tensor]
-State = dict[str, Tensor]
+from grokedu.models.parameters import Params, State
 
 
 class GradientTransform(Protocol):

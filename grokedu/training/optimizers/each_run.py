@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from grokedu.training.optimizers.elementwise import State
+from grokedu.models.parameters import State
 
 
+@dataclass(frozen=True)
 class EachRun:
     """Any optimizer of torch, one instance a run, so that no run sees another.
 
@@ -28,15 +30,10 @@ class EachRun:
     [0.8, 0.6]
     """
 
+    make: Callable[..., torch.optim.Optimizer]
+    lr: float | Tensor = 1e-3
+    weight_decay: float | Tensor = 0.0
     elementwise: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        make: Callable[..., torch.optim.Optimizer],
-        lr: float | Tensor = 1e-3,
-        weight_decay: float | Tensor = 0.0,
-    ) -> None:
-        self.make, self.lr, self.weight_decay = make, lr, weight_decay
 
     def init(self, params: Mapping[str, Tensor]) -> State:
         """Empty: torch's optimizers make their state at the first step."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-State = dict[str, Tensor]
+from grokedu.models.parameters import State
 
 
 class Optimizer(Protocol):

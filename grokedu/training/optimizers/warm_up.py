@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grokedu.training.optimizers.elementwise import AdamW, Optimizer, State
+from grokedu.models.parameters import State
+from grokedu.training.optimizers.elementwise import AdamW, Optimizer
 
 
 @dataclass(frozen=True)
