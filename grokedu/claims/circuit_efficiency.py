@@ -7,15 +7,15 @@ scaled by its norm alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.efficiency import (
     critical_data_size,
@@ -23,6 +23,15 @@ from grokedu.efficiency import (
     norm_at_fixed_loss,
     shrink,
     trigonometric_share,
+)
+from grokedu.figures.style import (
+    BLACK,
+    BLUE,
+    VERMILION,
+    Described,
+    count,
+    log_scale,
+    panels,
 )
 from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
@@ -138,7 +147,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         },
         seeds=[*seeds],
         draw=partial(
-            figures.efficiency,
+            figure,
             sizes,
             norms["random"],
             norms["true"],
@@ -182,3 +191,66 @@ def _verdict(rising: dict[str, Any], flat: dict[str, Any]) -> Verdict:
         return "fails"
     even = max(abs(flat["low"]), abs(flat["high"])) < FLAT * rising["value"]
     return "holds" if even else "holds in a window"
+
+
+def figure(
+    sizes: npt.ArrayLike,
+    memorising: npt.ArrayLike,
+    true: npt.ArrayLike,
+    test_accuracy: npt.ArrayLike,
+    *,
+    critical: Mapping[str, float] | None = None,
+    loss: float,
+    title: str = "",
+) -> Described:
+    """The norm at a fixed train loss, with random labels and with true ones, and the test accuracy.
+
+    Args:
+        sizes: (K,) numbers of train examples.
+        memorising, true: (S, K) the norms, a row a seed.
+        test_accuracy: (S, K) of the networks with true labels.
+        critical: ``value``, ``low`` and ``high`` of the size at which the two cross; a band.
+        loss: the train loss in nats that the norms are for.
+        title: drawn above, if any.
+    """
+    figure, (left, right) = panels(2, width=9.2)
+    at = np.asarray(sizes)
+    said = []
+    for name, values, colour, marker, line in (
+        ("random labels", memorising, VERMILION, "s", "--"),
+        ("true labels", true, BLUE, "o", "-"),
+    ):
+        table = np.asarray(values)
+        middle = np.nanmedian(table, axis=0)
+        left.plot(at, middle, color=colour, marker=marker, ls=line, lw=1.6, ms=5, label=name)
+        left.scatter(np.tile(at, len(table)), table.ravel(), color=colour, s=10, alpha=0.5, lw=0)
+        pairs = ", ".join(f"{m:.1f} at {s}" for m, s in zip(middle, at, strict=True))
+        said.append(f"{name}: {pairs}")
+    table = np.asarray(test_accuracy)
+    middle = np.median(table, axis=0)
+    right.plot(at, middle, color=BLUE, marker="o", lw=1.6, ms=5)
+    right.scatter(np.tile(at, len(table)), table.ravel(), color=BLUE, s=10, alpha=0.5, lw=0)
+    words = ""
+    if critical is not None and np.isfinite(critical["value"]):
+        for axes in (left, right):
+            axes.axvspan(critical["low"], critical["high"], color=BLACK, alpha=0.12, lw=0)
+            axes.axvline(critical["value"], color=BLACK, ls=":", lw=1)
+        words = (
+            f" The norms cross at {critical['value']:.0f} examples "
+            f"[{critical['low']:.0f}, {critical['high']:.0f}]."
+        )
+    left.set_ylabel(f"norm at a train loss of {loss:g}")
+    right.set(ylabel="test accuracy, true labels", ylim=(-0.04, 1.06))
+    for axes in (left, right):
+        log_scale(axes, "x", subs=(1.0, 2.0, 5.0))
+        axes.set(xlabel="train examples", xticks=at)
+    left.legend(frameon=False, fontsize=8)
+    if title:
+        figure.suptitle(title)
+    accuracies = ", ".join(f"{a:.2f} at {s}" for a, s in zip(middle, at, strict=True))
+    figure.alt = (
+        "Two panels against the number of train examples, log scale, for "
+        f"{count(len(table), 'seed')}. Left, the norm at a train loss of {loss:g}, medians: "
+        f"{'; '.join(said)}. Right, the median test accuracy with true labels: {accuracies}.{words}"
+    )
+    return figure

@@ -7,15 +7,21 @@ smaller critical size if all were given the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.efficiency import critical_data_size, crossing, ungrok
+from grokedu.figures.style import (
+    SERIES,
+    Described,
+    log_scale,
+    panels,
+)
 from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.two_layer import TwoLayer
@@ -144,7 +150,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         },
         seeds=[*seeds],
         draw=partial(
-            figures.ungrokking,
+            figure,
             sizes,
             ends,
             title=f"p = {p}, {width} neurons, after lr × weight decay × steps = {decay_time:g}",
@@ -175,3 +181,46 @@ def _verdict(
     same = ratio["low"] >= 1 / SAME and ratio["high"] <= SAME
     sharp = all(one["value"] <= SHARP and not one["at_least"] for one in widths.values())
     return "holds" if same and sharp else "holds in a window"
+
+
+def figure(
+    sizes: npt.ArrayLike,
+    accuracies: Mapping[float, npt.ArrayLike],
+    *,
+    scratch: npt.ArrayLike | None = None,
+    title: str = "",
+) -> Described:
+    """The test accuracy that networks keep when they go on training on fewer examples.
+
+    Args:
+        sizes: (K,) numbers of train examples.
+        accuracies: for each weight decay (S, K), a row a seed.
+        scratch: (S, K) of networks trained at that size from the start, if known.
+        title: drawn above, if any.
+    """
+    figure, (axes,) = panels(1)
+    at = np.asarray(sizes)
+    said = []
+    rows = [(f"weight decay {decay:g}", values) for decay, values in accuracies.items()]
+    if scratch is not None:
+        rows.append(("from scratch", scratch))
+    for index, ((name, values), style) in enumerate(zip(rows, SERIES, strict=False)):
+        table = np.asarray(values)
+        middle = np.median(table, axis=0)
+        x = at * 1.012 ** (
+            index - (len(rows) - 1) / 2
+        )  # so that the series do not cover each other
+        below, above = middle - table.min(axis=0), table.max(axis=0) - middle
+        axes.errorbar(x, middle, yerr=[below, above], **style, ms=5, lw=1.4, capsize=2, label=name)
+        pairs = ", ".join(f"{m:.2f} at {s}" for m, s in zip(middle, at, strict=True))
+        said.append(f"{name}: {pairs}")
+    log_scale(axes, "x", subs=(1.0, 2.0, 5.0))
+    axes.set(xlabel="train examples", ylabel="test accuracy", ylim=(-0.04, 1.06), xticks=at)
+    axes.legend(frameon=False, fontsize=8)
+    if title:
+        axes.set_title(title, fontsize=10)
+    figure.alt = (
+        "Test accuracy, median and range over seeds, against the number of train examples, log "
+        f"scale. {'; '.join(said)}."
+    )
+    return figure

@@ -14,7 +14,7 @@ from grokedu.efficiency.solution import (
     participation_ratio,
     trigonometric_share,
 )
-from grokedu.efficiency.ungrokking import memorisation_only, shrink, started_from, ungrok
+from grokedu.efficiency.ungrokking import memorisation_only, shrink, ungrok
 
 __all__ = [
     "Path",
@@ -32,7 +32,6 @@ __all__ = [
     "regimes",
     "shrink",
     "size_data_map",
-    "started_from",
     "trigonometric_share",
     "two_circuit_loss",
     "ungrok",

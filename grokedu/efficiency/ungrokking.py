@@ -6,10 +6,9 @@ size (Varma et al. 2023, arXiv 2309.02390).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +17,6 @@ from grokedu.tasks import Task, random_labels, random_stream
 from grokedu.training import train
 from grokedu.training.runs import Runs
 from grokedu.training.state import Model
-
-AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def memorisation_only(task: Task, seed: int) -> Task:
@@ -56,41 +53,6 @@ def shrink(task: Task, size: int) -> Task:
         )
     rest = torch.cat([task.train[size:], task.test])
     return replace(task, train=task.train[:size], test=rest)
-
-
-def started_from(model: AnyModel, params: Mapping[str, Tensor]) -> AnyModel:
-    """The same architecture, whose runs start at given weights and not at random ones.
-
-    Args:
-        model: any with ``init`` and ``apply``; the result is of a subclass of its type.
-        params: weights with a leading axis, one entry a run that is to be started.
-
-    >>> from grokedu.models import TwoLayer
-    >>> start = TwoLayer(5, 8).init([torch.Generator().manual_seed(7)])
-    >>> model = started_from(TwoLayer(5, 8), start)
-    >>> again = model.init([torch.Generator()])
-    >>> bool((again["A"] == start["A"]).all()), again["A"] is start["A"]
-    (True, False)
-    """
-    kept = {name: tensor.detach().clone() for name, tensor in params.items()}
-
-    def init(
-        _self: Any,
-        generator: Sequence[torch.Generator],
-        dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
-    ) -> dict[str, Tensor]:
-        wrong = {
-            name: len(tensor) for name, tensor in kept.items() if len(tensor) != len(generator)
-        }
-        if wrong:
-            raise ValueError(f"there are weights for {wrong} runs; wanted {len(generator)}")
-        return {name: one.to(device, dtype, copy=True) for name, one in kept.items()}
-
-    twin = copy.copy(model)
-    kind = type(model)
-    object.__setattr__(twin, "__class__", type(kind.__name__, (kind,), {"init": init}))
-    return twin
 
 
 def ungrok(
@@ -160,8 +122,9 @@ def ungrok(
     shrunk = [shrink(task, size) for size in sizes for task in tasks]
     return {
         decay: train(
-            started_from(model, repeated),
+            model,
             shrunk,
+            start=repeated,
             seeds=names * len(sizes),
             steps=steps[decay],
             lr=lr,

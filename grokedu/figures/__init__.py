@@ -6,8 +6,6 @@ from grokedu.figures.balance import balance
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
-from grokedu.figures.efficiency import efficiency, ungrokking
-from grokedu.figures.embedding_scale import embedding_scale
 from grokedu.figures.free_energy import free_energy
 from grokedu.figures.icl_stages import icl_stages
 from grokedu.figures.landscape import landscape
@@ -19,14 +17,11 @@ from grokedu.figures.llc_sensitivity import llc_sensitivity
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
 from grokedu.figures.orbit import orbit
-from grokedu.figures.progress_measures import progress_measures
 from grokedu.figures.radius import Ray, radius
 from grokedu.figures.remedies import remedies
 from grokedu.figures.rescaling import rescaling
-from grokedu.figures.size_data_map import size_data_map
 from grokedu.figures.style import Described, show
 from grokedu.figures.traces import Panel, traces
-from grokedu.figures.training_states import training_states
 from grokedu.figures.weight_decay_law import weight_decay_law
 
 __all__ = [
@@ -41,8 +36,6 @@ __all__ = [
     "critical_fraction",
     "curves",
     "delays",
-    "efficiency",
-    "embedding_scale",
     "free_energy",
     "icl_stages",
     "landscape",
@@ -53,14 +46,10 @@ __all__ = [
     "metrics_against_loss",
     "norms",
     "orbit",
-    "progress_measures",
     "radius",
     "remedies",
     "rescaling",
     "show",
-    "size_data_map",
     "traces",
-    "training_states",
-    "ungrokking",
     "weight_decay_law",
 ]

@@ -10,7 +10,6 @@ import pytest
 from matplotlib import image
 
 from grokedu import claims as reproduce
-from grokedu import figures
 from grokedu.claims import progress_measures as claim
 from grokedu.fourier import key_frequencies, restricted_loss, sum_power
 from grokedu.models.transformer import Transformer
@@ -104,7 +103,7 @@ def test_measures_are_those_of_the_checkpoints_without_the_logit_of_equals() -> 
 
 def test_the_figure_says_what_it_shows() -> None:
     _, found = synthetic()
-    figure = figures.progress_measures(found, claim.LOSSES, title="a title")
+    figure = claim.figure(found, claim.LOSSES, title="a title")
     assert "2 of 26 in the median run, hold 95% together" in figure.alt
     assert "excluded (train) 6" in figure.alt
     assert all(axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)

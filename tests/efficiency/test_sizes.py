@@ -16,7 +16,6 @@ from grokedu.efficiency import (
     regimes,
     shrink,
     size_data_map,
-    started_from,
     ungrok,
 )
 from grokedu.models import TwoLayer
@@ -53,11 +52,11 @@ def test_a_run_goes_on_as_if_it_had_not_stopped() -> None:
     # Plain decay of the weights by (1 - lr * wd) a step shows that training started at the weights
     # given: the first record is the last of the run before.
     first = train(MODEL, TASK, seeds=2, steps=20, progress=False)
-    after = train(started_from(MODEL, first.params), TASK, seeds=2, steps=5, progress=False)
+    after = train(MODEL, TASK, seeds=2, steps=5, start=first.params, progress=False)
     for name in ("train_loss", "test_loss", "l2_norm"):
         np.testing.assert_allclose(after[name][0], first[name][-1], rtol=1e-6)
-    with pytest.raises(ValueError, match=r"wanted 3"):
-        train(started_from(MODEL, first.params), TASK, seeds=3, steps=5, progress=False)
+    with pytest.raises(ValueError, match=r"a row a run"):
+        train(MODEL, TASK, seeds=3, steps=5, start=first.params, progress=False)
 
 
 def test_ungrokking_gives_each_weight_decay_the_same_decay_time() -> None:
