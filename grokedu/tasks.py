@@ -215,6 +215,9 @@ class Task:
         train, test: disjoint int64 index tensors that cover 0 .. n-1.
         classes: how many labels there are.
         name: which task it is, one of :data:`TASKS`.
+        draw: for a task whose train examples never repeat: from a number of examples and a
+            generator to new inputs and targets. Batches are then drawn by it, and ``train`` holds
+            a sample that the train loss is told for.
     """
 
     inputs: Tensor
@@ -223,6 +226,7 @@ class Task:
     test: Tensor
     classes: int
     name: str
+    draw: Callable[[int, torch.Generator], tuple[Tensor, Tensor]] | None = None
 
 
 TASKS: dict[str, Callable[[int], tuple[Tensor, Tensor]]] = {

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from grokedu import figures
-from grokedu.claims.in_context import NOISE, SampledLoss, draw, polish, train_runs
+from grokedu.claims.in_context import NOISE, SampledLoss, draw, in_context_task, polish, train_runs
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.llc import llc_along
 from grokedu.measures import l2_norm
@@ -62,14 +62,15 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     setting = QUICK if quick else FULL
     model, steps = setting["model"], setting["records"]
     kept = {name: setting[name] for name in ("seeds", "batch", "lr")}
-    checkpoints = train_runs(model, steps, **kept, progress=progress)
     sample = draw(model, setting["sequences"], random_stream(0, "sampled"))
     fresh = draw(model, 4096, random_stream(0, "held out"))
+    task = in_context_task(model, sample, fresh)
+    checkpoints = train_runs(model, task, steps, **kept, progress=progress)
     loss, held_out = SampledLoss(model, sample), SampledLoss(model, fresh)
     ridge = ridge_predictor(fresh[..., :-1], fresh[..., -1], NOISE)
     least = (ridge - fresh[..., -1]).square().mean().item()
     polished = {
-        step: polish(loss, params, setting["polish"], setting["polish_lr"])
+        step: polish(model, task, params, setting["polish"], setting["polish_lr"])
         for step, params in checkpoints.items()
     }
     moved = np.array(

@@ -71,7 +71,9 @@ class Loop:
 
     def __post_init__(self) -> None:
         smallest = min(len(task.train) for task in self.tasks)
-        if self.batch_size is not None and not 0 < self.batch_size <= smallest:
+        if self.batch_size is not None and (
+            self.batch_size < 1 or (self.batch_size > smallest and not self._draws())
+        ):
             raise ValueError(
                 f"batch_size is {self.batch_size}; wanted 1 to {smallest}, the smallest train part"
             )
@@ -98,13 +100,7 @@ class Loop:
     def advance(self) -> None:
         """One optimizer step of every run."""
         if self.batch_size is not None:
-            parts = [task.train for task in self.tasks]
-            self.gradient = self._gradient(
-                [
-                    part[torch.randperm(len(part), generator=stream)[: self.batch_size]]
-                    for part, stream in zip(parts, self.streams, strict=True)
-                ]
-            )
+            self.gradient = self._of_a_batch(self.batch_size)
         optimizer = self._at_its_rate()
         grads = self.gradient(self.params)
         if self.project is not None:
@@ -280,6 +276,27 @@ class Loop:
             return outputs.logsumexp(dim=-1)
         return outputs.gather(-1, targets.unsqueeze(-1)).squeeze(-1) + each["loss"]
 
+    def _draws(self) -> bool:
+        """Whether every task draws its train examples anew."""
+        return all(task.draw is not None for task in self.tasks)
+
+    def _of_a_batch(self, size: int) -> Gradient:
+        """The gradient of the mean loss of a batch, each run's from its own stream."""
+        runs = [*zip(self.tasks, self.streams, strict=True)]
+        if not self._draws():
+            return self._gradient(
+                [
+                    task.train[torch.randperm(len(task.train), generator=stream)[:size]]
+                    for task, stream in runs
+                ]
+            )
+        drawn = [task.draw(size, stream) for task, stream in runs if task.draw is not None]
+        inputs, targets = (torch.stack([*each]) for each in zip(*drawn, strict=True))
+        weights = torch.full(targets.shape[:2], 1 / size, dtype=self.dtype, device=self.device)
+        return self._of_examples(
+            inputs.to(self.device, self.inputs.dtype), targets.to(self.device), weights
+        )
+
     def _gradient(self, parts: Sequence[Tensor]) -> Gradient:
         longest = max(len(part) for part in parts)
         rows = torch.zeros(len(parts), longest, dtype=torch.int64)
@@ -291,22 +308,25 @@ class Loop:
         each = torch.arange(len(parts), device=self.device).unsqueeze(1)
         targets = self.targets[each, rows]
         inputs = self.inputs[each, rows] if self.own_inputs else self.inputs[rows]
-        closed_form = getattr(self.model, "gradient", None)
-        if closed_form is not None:
-            given = (inputs, targets, weights)
-            work = self.whole.numel() * longest
-            if inputs.device.type != "cpu" or work <= WORTH_SHARING:
-                return closed_form(*given, self.loss)
-            halves = zip(*(each.tensor_split(HALVES, dim=1) for each in given), strict=True)
-            return shared([closed_form(*half, self.loss) for half in halves])
+        if hasattr(self.model, "gradient"):
+            return self._of_examples(inputs, targets, weights)
         used = rows.unique()
         if self.own_inputs or (hasattr(self.model, "apply_each") and len(used) > longest):
-            return AutogradGradient(
-                self.model, inputs, targets, weights, self.loss, own_inputs=True
-            )
+            return self._of_examples(inputs, targets, weights)
         full = weights.new_zeros(self.targets.shape[:2]).scatter_add_(1, rows, weights)
         inputs, targets = self.inputs[used], self.targets[:, used]
         return AutogradGradient(self.model, inputs, targets, full[:, used], self.loss)
+
+    def _of_examples(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Gradient:
+        """The gradient for each run's own examples: in closed form where the model has one."""
+        closed_form = getattr(self.model, "gradient", None)
+        given = (inputs, targets, weights)
+        if closed_form is None:
+            return AutogradGradient(self.model, *given, self.loss, own_inputs=True)
+        if inputs.device.type != "cpu" or self.whole.numel() * inputs.shape[1] <= WORTH_SHARING:
+            return closed_form(*given, self.loss)
+        halves = zip(*(each.tensor_split(HALVES, dim=1) for each in given), strict=True)
+        return shared([closed_form(*half, self.loss) for half in halves])
 
 
 def _constraint(

@@ -10,7 +10,7 @@ from torch.func import grad
 
 from grokedu import claims as reproduce
 from grokedu.claims import icl_stages
-from grokedu.claims.in_context import SampledLoss, draw, polish, train_runs
+from grokedu.claims.in_context import SampledLoss, draw, in_context_task, polish, train_runs
 from grokedu.models import InContextTransformer
 from grokedu.tasks import random_stream
 
@@ -54,19 +54,33 @@ def test_the_sampled_loss_is_each_runs_own_mean_with_its_gradient() -> None:
 
 
 def test_polishing_lowers_the_sampled_loss_and_leaves_the_weights_it_was_given() -> None:
-    loss = SampledLoss(TINY, draw(TINY, 16, random_stream(0, "sampled")))
+    sample = draw(TINY, 16, random_stream(0, "sampled"))
+    loss, task = SampledLoss(TINY, sample), in_context_task(TINY, sample, sample)
     params = TINY.init([random_stream(0, "init")])
     kept = {name: tensor.clone() for name, tensor in params.items()}
-    after = polish(loss, params, 30, 1e-3)
+    after = polish(TINY, task, params, 30, 1e-3)
     assert loss(after, None)[0] < loss(params, None)[0]
     assert all(torch.equal(tensor, kept[name]) for name, tensor in params.items())
-    none = polish(loss, params, 0, 1e-3)
-    assert all(torch.equal(tensor, kept[name]) for name, tensor in none.items())
+    least = polish(TINY, task, params, 1, 1e-3)
+    assert loss(after, None)[0] < loss(least, None)[0] < loss(params, None)[0]
+
+
+def test_a_run_draws_the_same_sequences_alone_and_beside_another() -> None:
+    sampled = draw(TINY, 8, random_stream(0, "sampled"))
+    task, settings = in_context_task(TINY, sampled, sampled), {"batch": 4, "lr": 0.01}
+    both = train_runs(TINY, task, [20], seeds=2, progress=False, **settings)[20]
+    alone = train_runs(TINY, task, [20], seeds=1, progress=False, **settings)[20]
+    for name, tensor in alone.items():
+        torch.testing.assert_close(both[name][:1], tensor, rtol=1e-4, atol=1e-5)
+    other = random_stream(1, "batches")
+    assert not torch.equal(task.draw(4, random_stream(0, "batches"))[0], task.draw(4, other)[0])
 
 
 def test_training_learns_beyond_the_best_constant() -> None:
     model = InContextTransformer(1, 4, width=8, heads=2, layers=2, hidden=8)
-    kept = train_runs(model, [1, 400], seeds=1, batch=32, lr=0.01, progress=False)
+    sampled = draw(model, 8, random_stream(0, "sampled"))
+    task = in_context_task(model, sampled, sampled)
+    kept = train_runs(model, task, [1, 400], seeds=1, batch=32, lr=0.01, progress=False)
     held_out = SampledLoss(model, draw(model, 2000, random_stream(0, "held out")))
     constant = held_out.inputs[..., -1].var().item()
     assert held_out(kept[1], None)[0] > 0.95 * constant
