@@ -6,7 +6,6 @@ from grokedu.efficiency.norms import (
     logit_scale_per_norm,
     norm_at_fixed_logit,
     norm_at_fixed_loss,
-    norm_on_the_way,
 )
 from grokedu.efficiency.sizes import critical_data_size, crossing, regimes, size_data_map
 from grokedu.efficiency.solution import (
@@ -27,7 +26,6 @@ __all__ = [
     "memorisation_only",
     "norm_at_fixed_logit",
     "norm_at_fixed_loss",
-    "norm_on_the_way",
     "participation_ratio",
     "regimes",
     "shrink",

@@ -3,8 +3,7 @@
 Efficiency is the logit scale that a network reaches at a given norm (Varma et al. 2023, arXiv
 2309.02390). A bias-free network of degree L multiplies its logits by r^L when all its weights are
 multiplied by r, so that its norm at any other scale of logits is known from one point: without
-biases the two-layer network has L = 3 with x² and L = 2 with ReLU. For others measure along
-training, with :func:`norm_on_the_way`.
+biases the two-layer network has L = 3 with x² and L = 2 with ReLU.
 
 Logits have shape (..., n, classes), labels (n,) or (..., n); leading axes count runs and are kept.
 All of these see the labels of the examples they are given.
@@ -15,8 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -156,47 +153,6 @@ def norm_at_fixed_loss(
     reached = at(high)[0] <= 0
     scale = _bisect(lambda scale: at(scale)[0] < 0, low, high)
     return torch.where(reached, norm * scale.to(norm.dtype) ** (1 / degree), torch.nan)
-
-
-def norm_on_the_way(
-    loss: npt.ArrayLike, norm: npt.ArrayLike, target: float
-) -> npt.NDArray[np.float64]:
-    """The norm when the loss first fell to the target, along the training of networks of any kind.
-
-    Between the two records the norm is interpolated linearly in the logarithm of the loss.
-
-    Args:
-        loss, norm: (T, ...) recorded values, T at least 1, one column a run.
-        target: a loss, positive.
-
-    Returns:
-        (...,) the norm, nan where the loss never got there or began there.
-
-    Raises:
-        ValueError: for shapes that differ or are empty, or a target that is not positive.
-
-    >>> norm_on_the_way([[10.0], [1.0], [0.1]], [[2.0], [4.0], [6.0]], 0.1**0.5).round(6).tolist()
-    [5.0]
-    """
-    losses, norms = np.asarray(loss, dtype=np.float64), np.asarray(norm, dtype=np.float64)
-    if losses.shape != norms.shape or not losses.ndim or not len(losses) or not target > 0:
-        raise ValueError(
-            f"loss has shape {losses.shape}, norm {norms.shape}, target is {target}; wanted two of "
-            "one shape, with records, and a positive loss"
-        )
-    below = losses <= target
-    at = below.argmax(axis=0)
-    known = below.any(axis=0) & (at > 0)
-
-    def pick(table: npt.NDArray[np.float64], row: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        return np.asarray(np.take_along_axis(table, row[None], axis=0)[0])
-
-    before = np.maximum(at - 1, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        top, end = np.log(pick(losses, before)), np.log(pick(losses, at))
-        part = (top - math.log(target)) / (top - end)
-        found = pick(norms, before) + part * (pick(norms, at) - pick(norms, before))
-    return np.where(known, found, np.nan)
 
 
 def _check(norm: Tensor | float, degree: float) -> None:

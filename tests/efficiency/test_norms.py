@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,7 +13,6 @@ from grokedu.efficiency import (
     loss_per_parameter,
     norm_at_fixed_logit,
     norm_at_fixed_loss,
-    norm_on_the_way,
     participation_ratio,
     trigonometric_share,
 )
@@ -97,17 +95,6 @@ def test_a_loss_that_no_scale_reaches_is_nan() -> None:
     assert math.isnan(norm_at_fixed_logit(-logits[0], labels, torch.tensor(1.0), 5.0, degree=1))
 
 
-def test_the_norm_on_the_way_of_an_exponential_decay() -> None:
-    steps = np.arange(0, 50)
-    loss = np.exp(-np.outer(steps, [0.1, 0.3, 1e-3]))
-    norm = np.outer(steps, [1.0, 2.0, 3.0])
-    target = 0.5
-    found = norm_on_the_way(loss, norm, target)
-    np.testing.assert_allclose(found[:2], [math.log(2) / 0.1, 2 * math.log(2) / 0.3])
-    assert math.isnan(found[2])
-    assert math.isnan(norm_on_the_way([0.1, 0.01], [1.0, 2.0], 0.5))
-
-
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_trigonometric_share_is_that_of_a_projection(dtype: torch.dtype, device: str) -> None:
@@ -151,9 +138,6 @@ def test_bad_input_is_refused() -> None:
         norm_at_fixed_loss(torch.zeros(0, 3), labels[0, :0], one, 0.1, degree=1)
     with pytest.raises(ValueError, match="at least two classes"):
         logit_scale(torch.zeros(4, 1), torch.zeros(4, dtype=torch.int64))
-    for loss, norm in (([1.0], [1.0, 2.0]), ([], [])):
-        with pytest.raises(ValueError, match="of one shape, with records"):
-            norm_on_the_way(loss, norm, 0.5)
     for p in (2, 4, 9):
         with pytest.raises(ValueError, match="need an odd prime"):
             trigonometric_share(torch.randn(p * p, p))
