@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
+from grokedu.models.autograd import Model
 from grokedu.tasks import Task
 from grokedu.training import train
 from grokedu.training.runs import Runs
-from grokedu.training.state import Model
 
 
 def crossing(sizes: npt.ArrayLike, rising: npt.ArrayLike, level: npt.ArrayLike = 0.0) -> float:

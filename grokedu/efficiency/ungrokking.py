@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grokedu.models.autograd import Model
 from grokedu.tasks import Task, random_labels, random_stream
 from grokedu.training import train
 from grokedu.training.runs import Runs
-from grokedu.training.state import Model
 
 
 def memorisation_only(task: Task, seed: int) -> Task:

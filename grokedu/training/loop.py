@@ -18,11 +18,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from grokedu.measures.arrays import Array
+from grokedu.models.autograd import Model
 from grokedu.models.parameters import Params
 from grokedu.tasks import Task
+from grokedu.training.constraint import Constraint, Mapper
 from grokedu.training.optimizers import AdamW, Optimizer
 from grokedu.training.runs import Runs
-from grokedu.training.state import Constraint, Loop, Mapper, Measure, Model, Row
+from grokedu.training.state import Loop, Measure, Row
 from grokedu.training.threads import one_thread
 
 
@@ -120,7 +122,7 @@ def train(
             ``functools.partial(SGD, momentum=0.9)``, ``functools.partial(WarmUp, AdamW, 10)``, or
             for one of torch's ``functools.partial(EachRun, torch.optim.RMSprop)``.
         constraint: applied to the weights after each step, see
-            :class:`grokedu.training.state.Constraint`.
+            :class:`grokedu.training.constraint.Constraint`.
         start: the weights to start from in place of the model's own: those of one network for all
             runs, or a row for each run. ``alpha`` multiplies them too.
         schedule: from the share of training that is over, 0 to 1, to a factor of the learning rate,

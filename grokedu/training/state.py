@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,37 +13,17 @@ from torch import Tensor
 
 from grokedu import measures
 from grokedu.measures.arrays import Array
-from grokedu.models.autograd import AutogradGradient, Model, loss_of_each
+from grokedu.models.autograd import Model
 from grokedu.models.parameters import Params, State
 from grokedu.tasks import Task, random_stream
+from grokedu.training.constraint import Constraint, Mapper, parts_of
+from grokedu.training.examples import Examples
 from grokedu.training.optimizers import Optimizer, pack
 from grokedu.training.runs import Runs, load_state
-from grokedu.training.threads import HALVES, WORTH_SHARING, Gradient, shared
-
-__all__ = ["Constraint", "Loop", "Measure", "Model", "Row"]
 
 Row = dict[str, Array]
 Measure = Callable[[Params], Tensor]
-Mapper = Callable[[Params], Params]
 OBSERVED = 2**24  # logits looked at in one go: 128 MB
-
-
-class Constraint(Protocol):
-    """What the loop asks of a constraint on the weights, such as a sphere of fixed norm.
-
-    Pure, with the run axis first. ``init`` sees the initial weights and its state never changes,
-    so that nothing of it need be saved. A constraint may also have ``project_gradient(params,
-    grads, state)``, which is called before the optimizer and returns the gradients to give it. A
-    plain function from params to params, called after each step, is a constraint too.
-    """
-
-    def init(self, params: Params) -> Any:
-        """The state, from the weights at the start."""
-        ...
-
-    def step(self, params: Params, state: Any) -> Params:
-        """The constrained weights, after an optimizer step."""
-        ...
 
 
 @dataclass
@@ -70,14 +50,8 @@ class Loop:
     checkpoints: dict[int, dict[str, Tensor]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        smallest = min(len(task.train) for task in self.tasks)
-        if self.batch_size is not None and (
-            self.batch_size < 1 or (self.batch_size > smallest and not self._draws())
-        ):
-            raise ValueError(
-                f"batch_size is {self.batch_size}; wanted 1 to {smallest}, the smallest train part"
-            )
-        self._take_data()
+        if self.batch_size is not None:
+            self._check_the_batch(self.batch_size)
         seeds = self.labels["seed"].tolist()
         drawn = [random_stream(seed, "init") for seed in seeds]
         params = (
@@ -92,17 +66,20 @@ class Loop:
         self.whole, self.params = pack(params)
         self.elementwise = getattr(self.optimizer, "elementwise", False)
         self.state: State = self.optimizer.init(self._packed())
-        self.project, self.constrain = _constraint(self.constraint, self.params)
+        self.project, self.constrain = parts_of(self.constraint, self.params)
         self.streams = [random_stream(seed, "batches") for seed in seeds]
-        self._check_the_outputs()
-        self.gradient = self._gradient([task.train for task in self.tasks])
+        self.examples = Examples(
+            self.model, self.tasks, self.loss, self.whole.numel(), self.dtype, self.device
+        )
+        self.examples.check(self.params)
+        self.gradient = self.examples.gradient([task.train for task in self.tasks])
 
     def advance(self) -> None:
         """One optimizer step of every run."""
         if self.batch_size is not None:
-            self.gradient = self._of_a_batch(self.batch_size)
+            self.gradient = self.examples.gradient_of_a_batch(self.batch_size, self.streams)
         optimizer = self._at_its_rate()
-        grads = self.gradient(self.params)
+        grads: Params = self.gradient(self.params)
         if self.project is not None:
             grads = self.project(self.params, grads)
         if self.elementwise:
@@ -117,16 +94,13 @@ class Loop:
 
     @torch.no_grad()
     def observe(self) -> Row:
-        """Measure every run now, append it to the history and return it, name to (S,).
-
-        Losses are taken in float64: in float32 a cross-entropy below 1e-7 would read 0.
-        """
-        block = max(1, OBSERVED // max(1, self.targets[0].numel() * self.tasks[0].classes))
+        """Measure every run now, append it to the history and return it, name to (S,)."""
+        block = max(1, OBSERVED // max(1, self.tasks[0].targets.numel() * self.tasks[0].classes))
         parts = [
-            self._observed(slice(start, start + block))
+            self.examples.losses(self.params, slice(start, start + block))
             for start in range(0, len(self.tasks), block)
         ]
-        row = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        row = {name: _numbers(torch.cat([part[name] for part in parts])) for name in parts[0]}
         row["l2_norm"] = _numbers(measures.l2_norm(self.params, run_axis=True))
         norms = measures.tensor_norms(self.params, run_axis=True)
         row |= {f"norm_{name}": _numbers(norm) for name, norm in norms.items()}
@@ -190,6 +164,12 @@ class Loop:
         ]
         self.checkpoints = runs.checkpoints
 
+    def _check_the_batch(self, size: int) -> None:
+        repeats = [len(task.train) for task in self.tasks if task.draw is None]
+        if size < 1 or (repeats and size > min(repeats)):
+            wanted = f"1 to {min(repeats)}, the smallest train part" if repeats else "at least 1"
+            raise ValueError(f"batch_size is {size}; wanted {wanted}")
+
     def _at_its_rate(self) -> Optimizer:
         """The optimizer with the learning rate that the schedule gives this step."""
         if self.schedule is None:
@@ -219,130 +199,6 @@ class Loop:
         for name, tensor in self.params.items():
             if params[name] is not tensor:
                 tensor.copy_(params[name])
-
-    def _take_data(self) -> None:
-        """Inputs, shared or with a run axis, targets and the masks of train and test, (S, N)."""
-        inputs = [task.inputs for task in self.tasks]
-        self.own_inputs = any(not torch.equal(one, inputs[0]) for one in inputs[1:])
-        together = torch.stack(inputs) if self.own_inputs else inputs[0]
-        kind = self.dtype if together.is_floating_point() else together.dtype
-        self.inputs = together.to(self.device, kind)
-        self.targets = torch.stack([task.targets for task in self.tasks]).to(self.device)
-        self.masks = {
-            "train": torch.zeros(self.targets.shape[:2], dtype=torch.bool),
-            "test": torch.zeros(self.targets.shape[:2], dtype=torch.bool),
-        }
-        for run, task in enumerate(self.tasks):
-            self.masks["train"][run, task.train] = True
-            self.masks["test"][run, task.test] = True
-        self.masks = {part: mask.to(self.device) for part, mask in self.masks.items()}
-
-    def _check_the_outputs(self) -> None:
-        """One example through the model: refuse early what does not fit the task."""
-        outputs = self._apply(self.params, slice(None), first=1)
-        classes = self.tasks[0].classes
-        if outputs.shape[-1] != classes:
-            raise ValueError(
-                f"the model tells {outputs.shape[-1]} classes apart and the task has {classes}; "
-                "they must be the same, for example p=31 for both"
-            )
-        loss_of_each(self.loss, outputs, self.targets[:, :1])
-
-    def _apply(self, params: Params, runs: slice, first: int | None = None) -> Tensor:
-        some = {name: tensor[runs] for name, tensor in params.items()}
-        if self.own_inputs:
-            return self.model.apply_each(some, self.inputs[runs, :first])  # type: ignore[attr-defined]
-        return self.model.apply(some, self.inputs[:first])
-
-    def _observed(self, runs: slice) -> Row:
-        """Losses, and for classes accuracies and log-probabilities, of these runs."""
-        outputs, targets = self._apply(self.params, runs).double(), self.targets[runs]
-        each = {"loss": loss_of_each(self.loss, outputs, targets)}
-        if not targets.is_floating_point():
-            largest, chosen = outputs.max(dim=-1)  # nan where any output is
-            each["accuracy"] = ((chosen == targets) & ~largest.isnan()).double()
-            each["log_prob"] = outputs.mean(dim=-1) - self._normaliser(outputs, targets, each)
-        row = {}
-        for part, mask in self.masks.items():
-            used = mask[runs]
-            for name, values in each.items():
-                total = torch.where(used, values, 0.0).sum(dim=1)
-                row[f"{part}_{name}"] = _numbers(total / used.sum(dim=1))
-        return row
-
-    def _normaliser(self, outputs: Tensor, targets: Tensor, each: dict[str, Tensor]) -> Tensor:
-        """The logarithm of the sum of all exponentials; the cross-entropy holds it already."""
-        if self.loss != "cross_entropy":
-            return outputs.logsumexp(dim=-1)
-        return outputs.gather(-1, targets.unsqueeze(-1)).squeeze(-1) + each["loss"]
-
-    def _draws(self) -> bool:
-        """Whether every task draws its train examples anew."""
-        return all(task.draw is not None for task in self.tasks)
-
-    def _of_a_batch(self, size: int) -> Gradient:
-        """The gradient of the mean loss of a batch, each run's from its own stream."""
-        runs = [*zip(self.tasks, self.streams, strict=True)]
-        if not self._draws():
-            return self._gradient(
-                [
-                    task.train[torch.randperm(len(task.train), generator=stream)[:size]]
-                    for task, stream in runs
-                ]
-            )
-        drawn = [task.draw(size, stream) for task, stream in runs if task.draw is not None]
-        inputs, targets = (torch.stack([*each]) for each in zip(*drawn, strict=True))
-        weights = torch.full(targets.shape[:2], 1 / size, dtype=self.dtype, device=self.device)
-        return self._of_examples(
-            inputs.to(self.device, self.inputs.dtype), targets.to(self.device), weights
-        )
-
-    def _gradient(self, parts: Sequence[Tensor]) -> Gradient:
-        longest = max(len(part) for part in parts)
-        rows = torch.zeros(len(parts), longest, dtype=torch.int64)
-        weights = torch.zeros(len(parts), longest, dtype=self.dtype)
-        for run, part in enumerate(parts):
-            rows[run, : len(part)] = part
-            weights[run, : len(part)] = 1 / len(part)
-        rows, weights = rows.to(self.device), weights.to(self.device)
-        each = torch.arange(len(parts), device=self.device).unsqueeze(1)
-        targets = self.targets[each, rows]
-        inputs = self.inputs[each, rows] if self.own_inputs else self.inputs[rows]
-        if hasattr(self.model, "gradient"):
-            return self._of_examples(inputs, targets, weights)
-        used = rows.unique()
-        if self.own_inputs or (hasattr(self.model, "apply_each") and len(used) > longest):
-            return self._of_examples(inputs, targets, weights)
-        full = weights.new_zeros(self.targets.shape[:2]).scatter_add_(1, rows, weights)
-        inputs, targets = self.inputs[used], self.targets[:, used]
-        return AutogradGradient(self.model, inputs, targets, full[:, used], self.loss)
-
-    def _of_examples(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Gradient:
-        """The gradient for each run's own examples: in closed form where the model has one."""
-        closed_form = getattr(self.model, "gradient", None)
-        given = (inputs, targets, weights)
-        if closed_form is None:
-            return AutogradGradient(self.model, *given, self.loss, own_inputs=True)
-        if inputs.device.type != "cpu" or self.whole.numel() * inputs.shape[1] <= WORTH_SHARING:
-            return closed_form(*given, self.loss)
-        halves = zip(*(each.tensor_split(HALVES, dim=1) for each in given), strict=True)
-        return shared([closed_form(*half, self.loss) for half in halves])
-
-
-def _constraint(
-    constraint: Constraint | Mapper | None, params: Params
-) -> tuple[Callable[..., dict[str, Tensor]] | None, Mapper | None]:
-    """What to do to the gradients before, and to the weights after an optimizer step."""
-    if constraint is None:
-        return None, None
-    if not hasattr(constraint, "init"):
-        return None, constraint
-    whole = cast(Constraint, constraint)
-    state, project = whole.init(params), getattr(whole, "project_gradient", None)
-    return (
-        None if project is None else lambda weights, grads: project(weights, grads, state),
-        lambda weights: whole.step(weights, state),
-    )
 
 
 def _numbers(tensor: Tensor) -> Array:

@@ -9,8 +9,7 @@ import torch
 
 from grokedu.models import Transformer, TwoLayer
 from grokedu.tasks import make_task
-from grokedu.training import state as loop
-from grokedu.training import threads, train
+from grokedu.training import examples, threads, train
 
 
 @pytest.mark.parametrize("model", [TwoLayer(7, 16), Transformer(7, 8, 2, 16)])
@@ -22,9 +21,15 @@ def test_a_step_in_halves_is_the_same_but_for_rounding(
         runs = train(model, tasks, seeds=2, steps=30, progress=False, dtype=torch.float64)
         return runs.params
 
+    def watched(parts: list[threads.Gradient]) -> threads.Gradient:
+        used.append(parts)
+        return threads.shared(parts)
+
     whole, used = weights(), []
-    monkeypatch.setattr(loop, "WORTH_SHARING", 0)
-    monkeypatch.setattr(loop, "shared", lambda parts: used.append(parts) or threads.shared(parts))
+    monkeypatch.setattr(examples, "WORTH_SHARING", 0)
+    monkeypatch.setattr(
+        examples, "shared", lambda parts: used.append(parts) or threads.shared(parts)
+    )
     halves = weights()
     assert [len(parts) for parts in used] == [threads.HALVES]
     for name, tensor in whole.items():

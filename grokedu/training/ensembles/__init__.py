@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from grokedu.models.autograd import Model
 from grokedu.tasks import Task
+from grokedu.training.constraint import Constraint, Mapper
 from grokedu.training.ensembles.axes import OBJECTS, check_the_task, choices_of, is_axis, label_of
 from grokedu.training.ensembles.parts import Part, cut, train_all, worth_threads
 from grokedu.training.optimizers import Optimizer
 from grokedu.training.runs import Runs, concatenate
-from grokedu.training.state import Constraint, Mapper, Measure, Model
+from grokedu.training.state import Measure
 
 SHARDS = 8  # of each batch, with an executor
 

@@ -20,11 +20,11 @@ import torch
 from tqdm.auto import tqdm
 
 from grokedu.measures.arrays import Array
+from grokedu.models.autograd import Model
 from grokedu.tasks import Task, random_stream
 from grokedu.training.ensembles.axes import NUMBERS, OBJECTS, Point, accepted
 from grokedu.training.loop import train
 from grokedu.training.runs import Runs
-from grokedu.training.state import Model
 from grokedu.training.threads import in_threads
 
 THREADED = 4  # parts of a batch at most, without an executor
