@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +14,20 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from grokedu.measures.arrays import Array
 from grokedu.models.autograd import Model
 from grokedu.models.parameters import Params
 from grokedu.tasks import Task
 from grokedu.training.constraint import Constraint, Mapper
 from grokedu.training.optimizers import AdamW, Optimizer
 from grokedu.training.runs import Runs
+from grokedu.training.settings import (
+    called,
+    digest,
+    fingerprint,
+    one_number_a_run,
+    one_task_a_run,
+    plain,
+)
 from grokedu.training.state import Loop, Measure, Row
 from grokedu.training.threads import one_thread
 
@@ -157,21 +161,21 @@ def train(
     numbers = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
     if not numbers or steps < 1:
         raise ValueError(f"seeds={seeds}, steps={steps}; wanted at least one of each")
-    chosen = _one_task_a_run(model, tasks, numbers)
+    chosen = one_task_a_run(model, tasks, numbers)
     named = {
         "seed": np.array(numbers),
-        "lr": _one_number_a_run("lr", lr, numbers),
-        "weight_decay": _one_number_a_run("weight_decay", weight_decay, numbers),
+        "lr": one_number_a_run("lr", lr, numbers),
+        "weight_decay": one_number_a_run("weight_decay", weight_decay, numbers),
         "train_size": np.array([len(task.train) for task in chosen]),
     }
     if alpha is not None:
-        named["alpha"] = _one_number_a_run("alpha", alpha, numbers)
+        named["alpha"] = one_number_a_run("alpha", alpha, numbers)
         if not (named["alpha"] > 0).all():
             raise ValueError(f"alpha is {alpha}; it must be positive, for example 8.0")
     for name in ("lr", "weight_decay"):
         if not ((named[name] >= 0) & np.isfinite(named[name])).all():
             raise ValueError(f"{name} is {named[name].tolist()}; wanted 0 or more, such as 0.01")
-    named |= {k: _one_number_a_run(k, v, numbers) for k, v in (labels or {}).items()}
+    named |= {k: one_number_a_run(k, v, numbers) for k, v in (labels or {}).items()}
     at = sorted({*(log_spaced(steps) if record is None else record)} & {*range(steps + 1)})
     if not at or not all(0 <= step <= steps for step in checkpoints):
         raise ValueError(
@@ -179,9 +183,9 @@ def train(
             "least one to record at"
         )
     config: dict[str, Any] = {
-        "model": {"kind": type(model).__name__, **_plain(vars(model))},
+        "model": {"kind": type(model).__name__, **plain(vars(model))},
         "task": chosen[0].name,
-        "tasks": [_fingerprint(task) for task in chosen],
+        "tasks": [fingerprint(task) for task in chosen],
         "labels": {name: values.tolist() for name, values in named.items()},
         "steps": steps,
         "betas": list(betas),
@@ -192,7 +196,7 @@ def train(
         "dtype": str(dtype).removeprefix("torch."),
         "optimizer": called(optimizer),
         "constraint": called(constraint),
-        "start": None if start is None else _digest(start[name] for name in sorted(start)),
+        "start": None if start is None else digest(start[name] for name in sorted(start)),
         "schedule": called(schedule),
         "measures": sorted(measures or ()),
     }
@@ -235,30 +239,6 @@ def train(
     return runs
 
 
-def called(thing: object) -> str | None:
-    """What to call an optimizer, a constraint or a function in a result's labels and config.
-
-    >>> called(AdamW), called(len), called(None)
-    ('AdamW', 'len', None)
-    """
-    if thing is None or isinstance(thing, str):
-        return thing
-    if isinstance(thing, partial):
-        given = [called(each) or "None" for each in thing.args]
-        given += [f"{name}={value!r}" for name, value in (thing.keywords or {}).items()]
-        return f"{called(thing.func)}({', '.join(given)})"
-    return getattr(thing, "__qualname__", None) or repr(thing)
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's settings as JSON gives them back, without what is private to it."""
-    return {
-        name: json.loads(json.dumps(value, default=called))
-        for name, value in settings.items()
-        if not name.startswith("_")
-    }
-
-
 def _run_through(
     loop: Loop,
     steps: int,
@@ -295,54 +275,3 @@ def _run_through(
 
 def _grokked(_step: int, row: Row) -> bool:
     return bool((row["test_accuracy"] >= 0.99).all())
-
-
-def _one_task_a_run(
-    model: Model, tasks: Task | Sequence[Task] | Callable[[int], Task], seeds: Sequence[int]
-) -> list[Task]:
-    if isinstance(tasks, Task):
-        return [tasks] * len(seeds)
-    chosen = [tasks(seed) for seed in seeds] if callable(tasks) else [*tasks]
-    if len(chosen) != len(seeds):
-        raise ValueError(f"got {len(chosen)} tasks for {len(seeds)} seeds; wanted one for each")
-    for task in chosen:
-        if not len(task.train) or not len(task.test):
-            raise ValueError(
-                f"{task.name} has {len(task.train)} examples to train on and {len(task.test)} to "
-                "test on; wanted at least one of each"
-            )
-    if (
-        len({task.inputs.shape for task in chosen}) > 1
-        or len({task.classes for task in chosen}) > 1
-    ):
-        raise ValueError(
-            "the tasks have different inputs; runs side by side must share their shape"
-        )
-    own_inputs = any(not torch.equal(task.inputs, chosen[0].inputs) for task in chosen)
-    if own_inputs and not hasattr(model, "apply_each"):
-        raise ValueError(
-            f"the tasks have different inputs, and a {type(model).__name__} takes the same for all "
-            "runs; runs side by side must share them, or the model needs an apply_each"
-        )
-    return chosen
-
-
-def _one_number_a_run(name: str, value: float | Sequence[float], seeds: Sequence[int]) -> Array:
-    numbers = np.asarray(value, dtype=np.float64)
-    if numbers.ndim > 1 or numbers.size not in (1, len(seeds)):
-        raise ValueError(
-            f"{name} has {numbers.size} values for {len(seeds)} runs; wanted one, or one a run"
-        )
-    return np.broadcast_to(numbers.reshape(-1), len(seeds)).copy()
-
-
-def _fingerprint(task: Task) -> str:
-    return _digest((task.inputs, task.targets, task.train, task.test))
-
-
-def _digest(tensors: Iterable[Tensor]) -> str:
-    digest = hashlib.sha256()
-    for part in tensors:
-        digest.update(str(tuple(part.shape)).encode())  # where a split lies is told by shapes alone
-        digest.update(part.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

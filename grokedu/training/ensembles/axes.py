@@ -11,7 +11,7 @@ import numpy as np
 
 from grokedu.measures.arrays import Array
 from grokedu.tasks import Task
-from grokedu.training.loop import called
+from grokedu.training.settings import called
 
 OBJECTS = ("loss", "optimizer", "constraint", "batch_size")  # a batch shares them
 NUMBERS = ("train_size", "alpha", "lr", "weight_decay", "seed")  # of run to run
