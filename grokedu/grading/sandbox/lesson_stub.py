@@ -107,7 +107,7 @@ def install(stand_in: LessonStandIn) -> None:
     setattr(package, stand_in.__name__.rpartition(".")[2], stand_in)
     sys.modules["grokedu.lessons"] = package
     sys.modules[stand_in.__name__] = stand_in
-    grokedu.lessons = package
+    grokedu.lessons = package  # type: ignore[attr-defined]
 
 
 def installed() -> LessonStandIn:
