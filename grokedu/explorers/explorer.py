@@ -9,6 +9,19 @@ from typing import Any
 from grokedu.figures.style import Described
 
 STYLE = {"description_width": "8em"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def tooltip(control: Any, text: str) -> dict[str, str]:
+    """The keyword that gives this kind of control its tooltip.
+
+    Only since ipywidgets 8 is it ``tooltip`` for every control; Colab has ipywidgets 7.
+
+    >>> import ipywidgets
+    >>> ipywidgets.Dropdown(**tooltip(ipywidgets.Dropdown, "Pick one")).tooltip
+    'Pick one'
+    """
+    return {"tooltip" if hasattr(control, "tooltip") else "description_tooltip": text}
 
 
 class Explorer(ABC):
@@ -16,7 +29,7 @@ class Explorer(ABC):
 
     Every control has a label in view and works from the keyboard (Tab to it, then the arrow keys);
     the picture carries an alt text that names the settings and changes with them. Where widgets do
-    not run, the notebook shows the picture of the starting values.
+    not run, the notebook shows the picture of the starting values, with its alt text.
 
     A kind of explorer says what is drawn for a choice (``choose``) and which controls there are
     (``controls``), and calls ``build`` once it has all that these need.
@@ -72,7 +85,16 @@ class Explorer(ABC):
         """Put a sentence where the picture is."""
         self.picture.value = f"<p>{html.escape(text)}</p>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The widget and the picture in one output: a front end that knows widgets shows the first.
+
+        The widget's own method is not asked for its part: ipywidgets 7 has ``_ipython_display_``
+        in place of ``_repr_mimebundle_``, which would make an output of its own, without picture.
+        """
         data, metadata = self.choose().bundle()
-        live = {} if self.widget is None else self.widget._repr_mimebundle_(**kwargs)
+        live: dict[str, Any] = {}
+        # Once closed, as by ipywidgets.Widget.close_all(), a widget has no comm and cannot be seen.
+        if self.widget is not None and self.widget.comm is not None:
+            model = self.widget.model_id
+            live[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": model}
         return {**live, **data}, dict(metadata)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from grokedu.artifacts import load_ensemble
-from grokedu.explorers.explorer import STYLE, Explorer
+from grokedu.explorers.explorer import STYLE, Explorer, tooltip
 from grokedu.figures.curves import curves
 from grokedu.figures.style import Described
 from grokedu.runs import Runs
@@ -69,7 +69,7 @@ class GrokkingExplorer(Explorer):
                 options=[(f"{value:g}", value) for value in self.options[name]],
                 value=self.chosen[name],
                 description=label,
-                tooltip=f"{label}: arrow keys change it",
+                **tooltip(widgets.SelectionSlider, f"{label}: arrow keys change it"),
                 continuous_update=True,
                 style=STYLE,
             )
@@ -79,7 +79,7 @@ class GrokkingExplorer(Explorer):
         seed = widgets.Dropdown(
             options=[("all", None), *((str(one), one) for one in seeds)],
             description="Seed",
-            tooltip="Seed: one run, or all of them as a median with its range",
+            **tooltip(widgets.Dropdown, "Seed: one run, or all of them as a median with its range"),
             style=STYLE,
         )
         return {**sliders, "seed": seed}

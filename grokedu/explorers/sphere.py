@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from grokedu.artifacts import load_alpha_map
-from grokedu.explorers.explorer import STYLE, Explorer
+from grokedu.explorers.explorer import STYLE, Explorer, tooltip
 from grokedu.figures.alpha_point import alpha_point
 from grokedu.figures.style import Described
 from grokedu.reproduce.alpha_map import RATES, as_landscape, train_points
@@ -105,7 +105,7 @@ class SphereExplorer(Explorer):
                 options=[(say(value), value) for value in self.options[name]],
                 value=self.chosen[name],
                 description=label,
-                tooltip=f"{label}: arrow keys change it",
+                **tooltip(kind, f"{label}: arrow keys change it"),
                 style=STYLE,
             )
             for name, kind, label, say in (
