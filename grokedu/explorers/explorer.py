@@ -9,6 +9,9 @@ from typing import Any
 from grokedu.figures.style import Described
 
 STYLE = {"description_width": "8em"}
+# The value of a list's entry "all". ipywidgets reads None as "nothing is chosen", and then shows an
+# empty list.
+ALL = "all"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -52,7 +55,10 @@ class Explorer(ABC):
 
     @abstractmethod
     def controls(self, widgets: Any) -> dict[str, Any]:
-        """Name of a value to the control that chooses it, made with the module ipywidgets."""
+        """Name of a value to the control that chooses it, made with the module ipywidgets.
+
+        A control whose value is ALL chooses None.
+        """
 
     def buttons(self, widgets: Any) -> list[Any]:
         """What stands below the controls and changes the picture by itself."""
@@ -69,7 +75,8 @@ class Explorer(ABC):
         self.picture = widgets.HTML()
 
         def redraw(_change: Any = None) -> None:
-            self.show(self.choose(**{name: one.value for name, one in controls.items()}))
+            picked = {name: one.value for name, one in controls.items()}
+            self.show(self.choose(**{k: None if v == ALL else v for k, v in picked.items()}))
 
         for control in controls.values():
             control.observe(redraw, names="value")
@@ -86,14 +93,12 @@ class Explorer(ABC):
         self.picture.value = f"<p>{html.escape(text)}</p>"
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget and the picture in one output: a front end that knows widgets shows the first.
-
-        The widget's own method is not asked for its part: ipywidgets 7 has ``_ipython_display_``
-        in place of ``_repr_mimebundle_``, which would make an output of its own, without picture.
-        """
+        # One output holds both: a front end that runs widgets shows the widget, any other the
+        # picture. The widget's part is made here, as ipywidgets 7 has no _repr_mimebundle_, and its
+        # _ipython_display_ would publish an output of its own, without the picture.
         data, metadata = self.choose().bundle()
         live: dict[str, Any] = {}
-        # Once closed, as by ipywidgets.Widget.close_all(), a widget has no comm and cannot be seen.
+        # A closed widget, as after ipywidgets.Widget.close_all(), has no comm and cannot be shown.
         if self.widget is not None and self.widget.comm is not None:
             model = self.widget.model_id
             live[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": model}

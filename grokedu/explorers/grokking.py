@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from grokedu.artifacts import load_ensemble
-from grokedu.explorers.explorer import STYLE, Explorer, tooltip
+from grokedu.explorers.explorer import ALL, STYLE, Explorer, tooltip
 from grokedu.figures.curves import curves
 from grokedu.figures.style import Described
 from grokedu.runs import Runs
@@ -77,7 +77,7 @@ class GrokkingExplorer(Explorer):
         }
         seeds = np.unique(self.runs.labels["seed"]).tolist()
         seed = widgets.Dropdown(
-            options=[("all", None), *((str(one), one) for one in seeds)],
+            options=[("all", ALL), *((str(one), one) for one in seeds)],
             description="Seed",
             **tooltip(widgets.Dropdown, "Seed: one run, or all of them as a median with its range"),
             style=STYLE,

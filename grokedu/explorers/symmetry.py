@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grokedu.explorers.explorer import STYLE, Explorer, tooltip
+from grokedu.explorers.explorer import ALL, STYLE, Explorer, tooltip
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.style import Described
 from grokedu.symmetry import Pair, norm_along_orbit, rescale, symmetry_of
@@ -129,8 +129,8 @@ class SymmetryExplorer(Explorer):
                 style=STYLE,
             ),
             "neuron": widgets.Dropdown(
-                options=[("all", None), *((str(one), one) for one in range(NEURONS))],
-                value=self.chosen["neuron"],
+                options=[("all", ALL), *((str(one), one) for one in range(NEURONS))],
+                value=ALL if self.chosen["neuron"] is None else self.chosen["neuron"],
                 description="Neuron",
                 **tooltip(widgets.Dropdown, "Neuron: which one to rescale, or all of them"),
                 style=STYLE,
