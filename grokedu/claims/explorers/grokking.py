@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from grokedu.claims.artifacts import load_ensemble
-from grokedu.claims.explorers.explorer import STYLE, Explorer
+from grokedu.claims.explorers.explorer import ALL, STYLE, Explorer, tooltip
 from grokedu.figures.curves import curves
 from grokedu.figures.style import Described
 from grokedu.training.runs import Runs
@@ -69,7 +69,7 @@ class GrokkingExplorer(Explorer):
                 options=[(f"{value:g}", value) for value in self.options[name]],
                 value=self.chosen[name],
                 description=label,
-                tooltip=f"{label}: arrow keys change it",
+                **tooltip(widgets.SelectionSlider, f"{label}: arrow keys change it"),
                 continuous_update=True,
                 style=STYLE,
             )
@@ -77,9 +77,9 @@ class GrokkingExplorer(Explorer):
         }
         seeds = np.unique(self.runs.labels["seed"]).tolist()
         seed = widgets.Dropdown(
-            options=[("all", None), *((str(one), one) for one in seeds)],
+            options=[("all", ALL), *((str(one), one) for one in seeds)],
             description="Seed",
-            tooltip="Seed: one run, or all of them as a median with its range",
+            **tooltip(widgets.Dropdown, "Seed: one run, or all of them as a median with its range"),
             style=STYLE,
         )
         return {**sliders, "seed": seed}

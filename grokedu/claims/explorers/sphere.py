@@ -8,7 +8,7 @@ import numpy as np
 
 from grokedu.claims.alpha_map import RATES, as_landscape, train_points
 from grokedu.claims.artifacts import load_alpha_map
-from grokedu.claims.explorers.explorer import STYLE, Explorer
+from grokedu.claims.explorers.explorer import STYLE, Explorer, tooltip
 from grokedu.figures.alpha_point import alpha_point
 from grokedu.figures.style import Described
 from grokedu.training.runs import Runs
@@ -105,7 +105,7 @@ class SphereExplorer(Explorer):
                 options=[(say(value), value) for value in self.options[name]],
                 value=self.chosen[name],
                 description=label,
-                tooltip=f"{label}: arrow keys change it",
+                **tooltip(kind, f"{label}: arrow keys change it"),
                 style=STYLE,
             )
             for name, kind, label, say in (

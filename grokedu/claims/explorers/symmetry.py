@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grokedu.claims.explorers.explorer import STYLE, Explorer
+from grokedu.claims.explorers.explorer import ALL, STYLE, Explorer, tooltip
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.style import Described
 from grokedu.symmetry import Pair, norm_along_orbit, rescale, symmetry_of
@@ -116,7 +116,7 @@ class SymmetryExplorer(Explorer):
                 max=LOG_RANGE,
                 step=0.05,
                 description="Scale β",
-                tooltip="Scale β: arrow keys change it",
+                **tooltip(widgets.FloatLogSlider, "Scale β: arrow keys change it"),
                 readout_format=".3g",
                 continuous_update=True,
                 style=STYLE,
@@ -125,14 +125,14 @@ class SymmetryExplorer(Explorer):
                 options=[(label, name) for name, label in LABELS.items()],
                 value=self.chosen["activation"],
                 description="Activation",
-                tooltip="Activation of the six neurons",
+                **tooltip(widgets.Dropdown, "Activation of the six neurons"),
                 style=STYLE,
             ),
             "neuron": widgets.Dropdown(
-                options=[("all", None), *((str(one), one) for one in range(NEURONS))],
-                value=self.chosen["neuron"],
+                options=[("all", ALL), *((str(one), one) for one in range(NEURONS))],
+                value=ALL if self.chosen["neuron"] is None else self.chosen["neuron"],
                 description="Neuron",
-                tooltip="Neuron: which one to rescale, or all of them",
+                **tooltip(widgets.Dropdown, "Neuron: which one to rescale, or all of them"),
                 style=STYLE,
             ),
         }

@@ -87,6 +87,12 @@ def test_it_shows_as_a_widget_with_a_picture_to_fall_back_on(explorer: Explorer)
     assert metadata["image/png"]["alt"] == data["text/plain"]
 
 
+def test_once_its_widget_is_closed_the_picture_stands_alone() -> None:
+    explorer = SymmetryExplorer()
+    explorer.widget.close()
+    assert set(explorer._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
+
+
 def test_without_widgets_the_picture_stands_alone(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
