@@ -18,13 +18,9 @@ from torch import Tensor
 
 from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict
-from grokedu.llc import (
-    LearningCoefficient,
-    free_energy,
-    normal_crossing_free_energy,
-    normal_crossing_llc,
-    regular_llc,
-)
+from grokedu.llc.exact.coefficients import LearningCoefficient, regular_llc
+from grokedu.llc.exact.normal_crossing import normal_crossing_free_energy, normal_crossing_llc
+from grokedu.llc.exact.quadrature import free_energy
 from grokedu.measures.arrays import Array
 
 WEIGHT_DECAY = 0.1
@@ -99,7 +95,7 @@ def gaussian(n: float, squared_norm: float, prior: float, decay: float) -> float
         prior: the precision of a Gaussian prior; a flat one, of density 1, where it is 0.
         decay: inside the mean loss.
 
-    >>> from grokedu.llc import gaussian_free_energy
+    >>> from grokedu.llc.exact.free_energy import gaussian_free_energy
     >>> found = gaussian(100, 4.0, prior=1.0, decay=0.0)
     >>> abs(found - gaussian_free_energy(100, 4.0, 2)) < 1e-6
     True

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict, said
-from grokedu.llc import LLCEstimate, llc_along
-from grokedu.llc.known import Known, deep_linear
+from grokedu.llc import LLC, llc_along
+from grokedu.llc.exact.known import Known, deep_linear
 from grokedu.measures import l2_norm
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.gradients import ExactLoss
@@ -178,7 +178,7 @@ def grokking(setting: Mapping[str, Any], progress: bool) -> dict[str, Any]:
         checkpoints=STEPS,
         progress=progress,
     )
-    found: list[list[LLCEstimate]] = []
+    found: list[list[LLC]] = []
     for seed in seeds:
         data = task(seed)
         loss = ExactLoss(model, data.inputs[data.train], data.targets[data.train])

@@ -21,19 +21,15 @@ from torch import Tensor
 
 from grokedu import figures
 from grokedu.claims.outcome import Outcome, Verdict
-from grokedu.llc import (
-    LLCEstimate,
-    deep_linear_llc,
-    estimate_llc,
-    inverse_temperature,
-    leading_correction,
-    quadrature_llc,
-)
-from grokedu.llc.batch import GRADIENTS
+from grokedu.llc import LLC, deep_linear_llc, estimate_llc
 from grokedu.llc.estimate import PlainLoss
-from grokedu.llc.known import deep_linear, quadratic
-from grokedu.llc.samplers.potential import Params
-from grokedu.llc.warm_up import HEAT
+from grokedu.llc.exact.known import deep_linear, quadratic
+from grokedu.llc.exact.normal_crossing import leading_correction
+from grokedu.llc.exact.quadrature import quadrature_llc
+from grokedu.llc.sampling.batch import GRADIENTS
+from grokedu.llc.sampling.problem import inverse_temperature
+from grokedu.llc.sampling.warm_up import HEAT
+from grokedu.models.parameters import Params
 
 N, GAMMA = 1e6, 1.0
 NBETA = inverse_temperature(N)
@@ -174,7 +170,7 @@ def network(widths: tuple[int, ...], rank: int) -> Case:
     return Case(name, known.loss, known.center, known.value + correction, kind, aim)
 
 
-def judged(case: Case, found: Sequence[LLCEstimate]) -> dict[str, Any]:
+def judged(case: Case, found: Sequence[LLC]) -> dict[str, Any]:
     """Estimates over seeds against the case's target."""
     values = np.array([one.value for one in found])
     errors = values / case.target - 1
@@ -242,7 +238,7 @@ def verdict(missed: int, cases: int, silent: int) -> Verdict:
 
 def _estimate(
     case: Case, gradients: int, progress: bool, *, seed: int, heat: float | None = None
-) -> LLCEstimate:
+) -> LLC:
     return estimate_llc(
         case.loss, params=case.center, n=N, gamma=GAMMA, gradients=gradients, heat=heat, seed=seed,
         progress=progress,

@@ -24,7 +24,8 @@ from torch import Tensor
 from grokedu import figures, fourier
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.figures.llc_grokking import MEASURES
-from grokedu.llc import LLCEstimate, inverse_temperature, llc_along
+from grokedu.llc import LLC, llc_along
+from grokedu.llc.sampling.problem import inverse_temperature
 from grokedu.measures import cross_entropy, mean_squared_error
 from grokedu.measures.arrays import Array
 from grokedu.measures.curvature import hessian_trace
@@ -176,7 +177,7 @@ def estimates(
     chains: int = 4,
     progress: bool = True,
     seed: int = 0,
-) -> list[list[LLCEstimate]]:
+) -> list[list[LLC]]:
     """For each of the weights the estimate at each gamma, on the train pairs."""
     n, gammas = len(task.train), setting.gammas
     found = llc_along(

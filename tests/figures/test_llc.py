@@ -13,11 +13,12 @@ from matplotlib.lines import Line2D
 from grokedu import figures
 from grokedu.claims import free_energy
 from grokedu.figures.style import Described
-from grokedu.llc import Finding, LLCEstimate, llc_grid
+from grokedu.llc import LLC, llc_grid
+from grokedu.llc.sampling.findings import Finding
 
 
-def estimate(value: float, gamma: float, nbeta: float, *warnings: Finding) -> LLCEstimate:
-    return LLCEstimate(
+def estimate(value: float, gamma: float, nbeta: float, *warnings: Finding) -> LLC:
+    return LLC(
         value=value, standard_error=0.1, gamma=gamma, nbeta=nbeta, n=1e4, weight_decay=0.0,
         loss_at_center=0.0, trace=torch.zeros(4, 2), distance=torch.zeros(4, 2), acceptance=0.8,
         rhat=1.0, effective_draws=8.0, gradients=100, settings={"sampler": "HMC"},
