@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from grokedu import claims as reproduce
-from grokedu.claims import free_energy, llc_against_norm, llc_exact, results
+from grokedu.claims import free_energy, llc_against_norm, results
+from grokedu.claims.llc_exact import experiment as llc_exact
 from grokedu.llc import LLC, deep_linear_llc
 from grokedu.llc.exact.free_energy import gaussian_free_energy
 from grokedu.llc.exact.normal_crossing import normal_crossing_target

@@ -10,7 +10,7 @@ import numpy as np
 from grokedu.figures.style import BLACK, SERIES, Described, panels
 
 
-def llc_exact(
+def figure(
     cases: Sequence[Mapping[str, Any]], starts: Mapping[str, Any], *, title: str = ""
 ) -> Described:
     """Left, the relative error of each seed by case; right, one network from two starts.
@@ -20,8 +20,8 @@ def llc_exact(
 
     Args:
         cases: with "case", "aim", "errors", "standard_errors" and "warnings", as
-            ``grokedu.claims.llc_exact.judged`` gives.
-        starts: as ``grokedu.claims.llc_exact.starts`` gives.
+            :func:`grokedu.claims.llc_exact.experiment.judged` gives.
+        starts: as :func:`grokedu.claims.llc_exact.experiment.starts` gives.
         title: drawn above, if any.
     """
     figure, (left, right) = panels(2, width=11.0, height=4.4, left=2.1, gap=1.0)

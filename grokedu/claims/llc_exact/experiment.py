@@ -1,11 +1,4 @@
-"""Does an estimator without settings find the learning coefficients that are known exactly?
-
-Losses are those of infinitely many examples, so that w* is a minimum and n enters by nbeta alone.
-What an estimate tends to at a finite n is known for a quadratic in closed form and for products by
-quadrature; for deep linear networks only λ itself is, with its leading correction where m > 1. How
-much of a deviation there is the estimator's own is seen where the same network is estimated once
-more with far more gradients, and with chains that begin at w* without being heated.
-"""
+"""Cases with a known coefficient, their estimates, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -19,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokedu import figures
+from grokedu.claims.llc_exact.figure import figure
 from grokedu.claims.outcome import Outcome, Verdict
 from grokedu.llc import LLC, deep_linear_llc, estimate_llc
 from grokedu.llc.estimate import PlainLoss
@@ -113,7 +106,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
             "starts": arms,
         },
         seeds=[*seeds],
-        draw=partial(figures.llc_exact, rows, arms, title=f"n = {N:g}, γ = {GAMMA:g}"),
+        draw=partial(figure, rows, arms, title=f"n = {N:g}, γ = {GAMMA:g}"),
     )
 
 

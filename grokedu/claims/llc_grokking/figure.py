@@ -9,17 +9,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import NullFormatter
 
+from grokedu.claims.llc_grokking.experiment import MEASURES
 from grokedu.figures.style import BLACK, SERIES, Described, count, median_and_band
 from grokedu.measures.arrays import Array
 
-MEASURES = {
-    "l2_norm": "norm",
-    "train_log_prob": "average log-probability, train",
-    "test_log_prob": "average log-probability, test",
-    "hessian_trace": "Hessian trace",
-    "restricted": "restricted loss",
-    "test_loss": "test loss",
-}
 # Each row: what is drawn in it, what it is called on the axis, and whether the axis is logarithmic.
 ROWS = (
     (("l2_norm",), "norm", False),
@@ -30,7 +23,7 @@ ROWS = (
 )
 
 
-def llc_grokking(found: Mapping[str, Mapping[str, Any]], *, title: str = "") -> Described:
+def figure(found: Mapping[str, Mapping[str, Any]], *, title: str = "") -> Described:
     """Small multiples along the step: a column for each loss, a row for each quantity.
 
     Lines are medians over runs, bands the range; bars are two Monte Carlo standard errors of the
