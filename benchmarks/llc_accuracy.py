@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from grokedu.llc import estimate_llc, known
-from grokedu.llc.known import Known
+from grokedu.llc import estimate_llc
+from grokedu.llc.exact import known
+from grokedu.llc.exact.known import Known
 
 N = 1e6
 SEEDS = range(5)

@@ -39,13 +39,10 @@ import torch
 
 from benchmarks.devinterp_environment import Devinterp, environment
 from benchmarks.llc_throughput import NBETA, N, batched, throughput
-from grokedu.llc import (
-    deep_linear_llc,
-    estimate_llc,
-    leading_correction,
-    localised_quadratic_llc,
-)
-from grokedu.llc.samplers import SGLD
+from grokedu.llc import deep_linear_llc, estimate_llc
+from grokedu.llc.exact.normal_crossing import leading_correction
+from grokedu.llc.exact.quadratic import localised_quadratic_llc
+from grokedu.llc.sampling.langevin import SGLD
 
 GAMMA = 1.0
 SEEDS = range(3)

@@ -14,7 +14,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from grokedu.claims.llc_grokking import SETTINGS, Setting, estimates, trained
+from grokedu.claims.llc_grokking.experiment import SETTINGS, Setting, estimates, trained
 
 GRADIENTS, CHECKPOINTS, GAMMA, AIM_SECONDS, BEYOND_CHANCE = 480, 40, 10.0, 30, 5
 

@@ -23,11 +23,12 @@ from torch import Tensor
 
 from benchmarks.devinterp_chains import build
 from benchmarks.devinterp_environment import Devinterp, environment
-from grokedu.llc import estimate_llc, inverse_temperature
-from grokedu.llc.samplers import SGLD
-from grokedu.llc.samplers.potential import Params
+from grokedu.llc import estimate_llc
+from grokedu.llc.sampling.langevin import SGLD
+from grokedu.llc.sampling.problem import inverse_temperature
 from grokedu.models import TwoLayer
 from grokedu.models.gradients import ExactLoss
+from grokedu.models.parameters import Params
 from grokedu.tasks import random_stream
 from grokedu.training.threads import one_thread
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grokedu.figures.style import Described
 
 # Before torch is imported, and for every process that a test starts.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
@@ -38,6 +43,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "grokedu-home"
     monkeypatch.setenv("GROKEDU_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def assert_nothing_is_cut_off() -> Callable[[Described], None]:
+    """Fails where a label or a legend reaches over the picture's edge."""
+
+    def check(figure: Described) -> None:
+        box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(box.x0, box.y0) >= 0, f"cut off at the left or below: {box}"
+        assert box.x1 <= width, f"cut off at the right: {box}"
+        assert box.y1 <= height, f"cut off above: {box}"
+
+    return check
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from grokedu import figures
-from grokedu.claims.llc_grokking import change, measured, since_fitted
+from grokedu.claims.llc_grokking.experiment import measured
+from grokedu.claims.llc_grokking.verdict import change, since_fitted
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap, rank_correlation
@@ -97,7 +98,7 @@ def judge(numbers: Mapping[str, Mapping[str, Any]]) -> Verdict:
 
 
 def outcome(found: Mapping[str, Mapping[str, Any]]) -> Outcome:
-    """The claim, from what :func:`grokedu.claims.llc_grokking.along` gives for each loss."""
+    """The claim, from what ``llc_grokking.experiment.along`` gives for each loss."""
     numbers: dict[str, Any] = {loss: summary(one) for loss, one in found.items()}
     sentences = []
     for loss, one in numbers.items():

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from grokedu.llc.samplers import differentiated
+from grokedu.llc.sampling.potential import differentiated
 from grokedu.models import InContextTransformer
 from grokedu.models.parameters import Params
 from grokedu.stages import sample_task

@@ -6,13 +6,8 @@ from grokedu.figures.balance import balance
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
-from grokedu.figures.free_energy import free_energy
-from grokedu.figures.icl_stages import icl_stages
 from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
-from grokedu.figures.llc_against_norm import llc_against_norm
-from grokedu.figures.llc_exact import llc_exact
-from grokedu.figures.llc_grokking import llc_grokking
 from grokedu.figures.llc_sensitivity import llc_sensitivity
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
@@ -36,12 +31,7 @@ __all__ = [
     "critical_fraction",
     "curves",
     "delays",
-    "free_energy",
-    "icl_stages",
     "landscape",
-    "llc_against_norm",
-    "llc_exact",
-    "llc_grokking",
     "llc_sensitivity",
     "metrics_against_loss",
     "norms",

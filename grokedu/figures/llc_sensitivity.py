@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from grokedu.figures.style import BLACK, SERIES, Described, panels
-from grokedu.llc import LLCEstimate
+from grokedu.llc import LLC
 
 LOG_FROM = 30  # a ratio of the largest to the smallest value from which the axis is logarithmic
 
 
 def llc_sensitivity(
-    grid: Sequence[Sequence[LLCEstimate]], *, exact: float | None = None, title: str = ""
+    grid: Sequence[Sequence[LLC]], *, exact: float | None = None, title: str = ""
 ) -> Described:
     """The estimate against gamma, one line for each nbeta; an open marker carries a warning.
 

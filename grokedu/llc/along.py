@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from grokedu.llc.batch import estimate_at
 from grokedu.llc.estimate import PlainLoss, target_of
-from grokedu.llc.modules import Inputs, Loss
-from grokedu.llc.result import LLCEstimate
-from grokedu.llc.samplers import LossAndGradient
-from grokedu.llc.samplers.potential import Params
+from grokedu.llc.sampling.batch import estimate_at
+from grokedu.llc.sampling.module_loss import Inputs
+from grokedu.llc.sampling.potential import Loss, LossAndGradient
+from grokedu.llc.sampling.result import LLC
+from grokedu.models.parameters import Params
 
 Checkpoint = nn.Module | Params
 
@@ -28,7 +28,7 @@ def llc_along(
     parameters: Sequence[str] | None = None,
     n: float | None = None,
     **settings: Any,
-) -> list[LLCEstimate]:
+) -> list[LLC]:
     """The learning coefficient at many checkpoints of one model, side by side.
 
     All checkpoints see the same random numbers, so that a difference between two of them is less
@@ -82,7 +82,7 @@ def llc_grid(
     parameters: Sequence[str] | None = None,
     n: float | None = None,
     **settings: Any,
-) -> list[list[LLCEstimate]]:
+) -> list[list[LLC]]:
     """The estimate for every localisation and temperature: how far does the value depend on them?
 
     ``grokedu.figures.llc_sensitivity`` draws it.

@@ -8,11 +8,12 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from grokedu.llc.batch import estimate_at
-from grokedu.llc.modules import Inputs, Loss, ModuleLoss
-from grokedu.llc.result import LLCEstimate
-from grokedu.llc.samplers import LossAndGradient, Sampler, differentiated
-from grokedu.llc.samplers.potential import Params, Potential
+from grokedu.llc.sampling.batch import estimate_at
+from grokedu.llc.sampling.chains import Sampler
+from grokedu.llc.sampling.module_loss import Inputs, ModuleLoss
+from grokedu.llc.sampling.potential import Loss, LossAndGradient, Potential, differentiated
+from grokedu.llc.sampling.result import LLC
+from grokedu.models.parameters import Params
 
 PlainLoss = Callable[[Params], Tensor]
 
@@ -37,7 +38,7 @@ def estimate_llc(
     heat: float | None = None,
     seed: int = 0,
     progress: bool = True,
-) -> LLCEstimate:
+) -> LLC:
     """The local learning coefficient of a model at its present weights w*.
 
     Chains draw weights from the density proportional to ``exp(-U)``, and the value is::
@@ -55,8 +56,8 @@ def estimate_llc(
 
     Args:
         model: a module in evaluation mode; or a function from a dictionary of weights with a
-            leading axis of C chains to the mean loss of each, (C,). A
-            :class:`grokedu.llc.samplers.LossAndGradient` is taken too, for gradients of your own.
+            leading axis of C chains to the mean loss of each, (C,). For gradients of your own give
+            a :class:`~grokedu.llc.sampling.potential.LossAndGradient`.
         inputs, targets: of a module, one row an example; a tuple of inputs is ``model(*inputs)``.
         loss: of a module: from outputs and targets to the mean over examples.
         params: w*, for a function; without the axis of chains.
@@ -75,7 +76,8 @@ def estimate_llc(
         target_error: stop at this relative standard error, 0.01 say, and after at most 40000
             gradients.
         sampler: a sampler of your own, ``functools.partial(SGLD, step_size=1e-5)`` for example;
-            by default Hamiltonian Monte Carlo that tunes itself, see :mod:`grokedu.llc.warm_up`.
+            by default Hamiltonian Monte Carlo that tunes itself, see
+            :mod:`grokedu.llc.sampling.warm_up`.
         heat: how many times too hot the chains begin, 1000 by default and less beyond 500 weights;
             1 begins at the wanted temperature.
         seed: of all random numbers.

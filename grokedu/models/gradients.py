@@ -163,7 +163,7 @@ class ExactGradient:
 class ExactLoss:
     """The mean loss of copies of a two-layer network and its gradient, for the samplers of the LLC.
 
-    A :class:`grokedu.llc.samplers.LossAndGradient` without minibatches.
+    A :class:`grokedu.llc.sampling.potential.LossAndGradient` without minibatches.
 
     Args:
         model: the architecture.

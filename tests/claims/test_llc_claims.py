@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from grokedu import claims as reproduce
-from grokedu.claims import free_energy, llc_against_norm, llc_exact, results
-from grokedu.llc import LLCEstimate, deep_linear_llc, gaussian_free_energy, normal_crossing_target
+from grokedu.claims import free_energy, llc_against_norm, results
+from grokedu.claims.llc_exact import experiment as llc_exact
+from grokedu.llc import LLC, deep_linear_llc
+from grokedu.llc.exact.free_energy import gaussian_free_energy
+from grokedu.llc.exact.normal_crossing import normal_crossing_target
 
 TINY: dict[str, tuple[Any, dict[str, Any]]] = {
     "llc-exact": (
@@ -42,11 +45,9 @@ def test_a_claim_gives_numbers_a_sentence_and_a_figure(
     assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
-def estimate(value: float, error: float = 0.01, warnings: tuple[str, ...] = ()) -> LLCEstimate:
+def estimate(value: float, error: float = 0.01, warnings: tuple[str, ...] = ()) -> LLC:
     found = [SimpleNamespace(name=name) for name in warnings]
-    return cast(
-        LLCEstimate, SimpleNamespace(value=value, standard_error=error, warnings=tuple(found))
-    )
+    return cast(LLC, SimpleNamespace(value=value, standard_error=error, warnings=tuple(found)))
 
 
 def test_estimates_are_judged_against_the_target() -> None:
@@ -129,7 +130,7 @@ def test_the_gaussians_quadrature_is_its_closed_form(n: float, squared_norm: flo
 def test_points_of_one_norm_and_of_one_orbit(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Any, Any]] = []
 
-    def along(points: Any, *, model: Any, **_settings: Any) -> list[LLCEstimate]:
+    def along(points: Any, *, model: Any, **_settings: Any) -> list[LLC]:
         seen.append((points, model))
         found = [estimate(7.5) for _ in points]
         for one in found:

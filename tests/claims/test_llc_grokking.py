@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from grokedu import claims as reproduce
-from grokedu.claims import hessian_comparison, llc_grokking, results
-from grokedu.figures.llc_grokking import MEASURES
+from grokedu.claims import hessian_comparison, results
+from grokedu.claims.llc_grokking import experiment, verdict
+from grokedu.claims.llc_grokking.experiment import MEASURES
 from grokedu.llc import llc_along
 from grokedu.measures import mean_squared_error
 from grokedu.models.gradients import ExactLoss
@@ -41,25 +42,25 @@ def along(
 
 
 def test_a_falling_estimate_is_told_from_one_that_rises_at_a_gamma() -> None:
-    numbers = llc_grokking.summary(along())
+    numbers = verdict.summary(along())
     row = numbers["gammas"]["10"]
     assert row["at_end_over_at_fit"]["value"] == pytest.approx(0.2)  # from 100, at the fit, to 20
     assert row["with_test_loss"]["value"] == pytest.approx(1)
     assert row["falls"]
     assert row["humps"] == RUNS
     assert numbers["with_test_loss"]["l2_norm"]["value"] == pytest.approx(1)
-    rising = llc_grokking.summary(along(llc=(1.0, 2.0, 3.0, 4.0)))["gammas"]["10"]
+    rising = verdict.summary(along(llc=(1.0, 2.0, 3.0, 4.0)))["gammas"]["10"]
     assert rising["rises"]
     assert not rising["falls"]
     assert rising["humps"] == 0
     assert rising["with_test_loss"]["value"] == pytest.approx(-1)
-    assert llc_grokking.judge([True, True]) == "holds"
-    assert llc_grokking.judge([True, False]) == "holds in a window"
-    assert llc_grokking.judge([False, False]) == "fails"
+    assert verdict.judge([True, True]) == "holds"
+    assert verdict.judge([True, False]) == "holds in a window"
+    assert verdict.judge([False, False]) == "fails"
 
 
 def test_a_sentence_gives_each_loss_its_numbers() -> None:
-    given = llc_grokking.outcome({"mse": along()})
+    given = verdict.outcome({"mse": along()})
     assert given.verdict == "holds"
     assert "mse, 3 of 3 runs grokked" in given.says
     assert "0.2 [0.2, 0.2] at gamma=10 (rank correlation with the test loss 1.00" in given.says
@@ -67,7 +68,7 @@ def test_a_sentence_gives_each_loss_its_numbers() -> None:
 
 def test_a_run_that_never_fitted_enters_no_interval() -> None:
     found = along() | {"fitted": np.array([50.0, 50.0, np.nan])}
-    assert llc_grokking.summary(found)["gammas"]["10"]["at_end_over_at_fit"]["runs"] == 2
+    assert verdict.summary(found)["gammas"]["10"]["at_end_over_at_fit"]["runs"] == 2
 
 
 def test_the_trace_rescaled_and_where_it_parts() -> None:
@@ -91,10 +92,8 @@ def test_the_trace_rescaled_and_where_it_parts() -> None:
 
 
 def test_what_is_measured_is_that_of_the_checkpoints() -> None:
-    setting = replace(llc_grokking.SETTINGS[1], p=5, width=8, steps=8, gammas=(50.0, 500.0))
-    found = llc_grokking.along(
-        setting, [3, 4], 2, gradients=240, chains=2, samples=8, progress=False
-    )
+    setting = replace(experiment.SETTINGS[1], p=5, width=8, steps=8, gammas=(50.0, 500.0))
+    found = experiment.along(setting, [3, 4], 2, gradients=240, chains=2, samples=8, progress=False)
     assert found["steps"].tolist() == [2, 8]
     assert found["llc"].shape == found["error"].shape == (2, 2, 2)
     assert all(found[name].shape == (2, 2) for name in MEASURES)
@@ -114,10 +113,10 @@ def test_what_is_measured_is_that_of_the_checkpoints() -> None:
 
 
 def test_the_trace_is_that_of_the_loss_which_is_sampled() -> None:
-    setting = replace(llc_grokking.SETTINGS[1], p=3, width=4)
+    setting = replace(experiment.SETTINGS[1], p=3, width=4)
     task = setting.task(0)
     weights = setting.model.init(torch.Generator().manual_seed(0))
-    found = llc_grokking.plain_measures(setting, task, weights, 0, samples=800)
+    found = experiment.plain_measures(setting, task, weights, 0, samples=800)
     shapes = {name: tensor.shape for name, tensor in weights.items()}
     sizes = [tensor.numel() for tensor in weights.values()]
 

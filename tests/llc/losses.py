@@ -1,10 +1,10 @@
-"""The losses of grokedu.llc.known, as a loss and its minimum."""
+"""The losses of grokedu.llc.exact.known, as a loss and its minimum."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grokedu.llc import known
+from grokedu.llc.exact import known
 
 N = 1e6
 

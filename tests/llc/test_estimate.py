@@ -10,16 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from grokedu.llc import (
-    deep_linear_llc,
-    estimate_llc,
-    localised_quadratic_llc,
-    normal_crossing_llc,
-    regular_llc,
-    sgld_quadratic_llc,
-    two_temperature_llc,
-)
-from grokedu.llc.samplers import SGLD, differentiated
+from grokedu.llc import deep_linear_llc, estimate_llc
+from grokedu.llc.exact.coefficients import regular_llc
+from grokedu.llc.exact.normal_crossing import normal_crossing_llc
+from grokedu.llc.exact.quadratic import localised_quadratic_llc, sgld_quadratic_llc
+from grokedu.llc.sampling.langevin import SGLD
+from grokedu.llc.sampling.potential import differentiated
 from grokedu.tasks import random_stream
 from tests.llc.losses import N, deep_linear, quadratic
 
@@ -186,22 +182,6 @@ def test_the_wbic_is_the_mean_of_n_times_the_loss():
     assert found.wbic == pytest.approx(1e4 * 0.3 + math.log(1e4) * found.value, rel=1e-6)
     with pytest.raises(ValueError, match="nbeta is 5; the WBIC of n=10000 is taken at"):
         _ = quiet(loss, params=center, n=1e4, nbeta=5.0, gradients=300).wbic
-
-
-def test_two_temperatures_need_no_minimum():
-    """The value needs L(w*); the difference of two temperatures does not."""
-    loss, center = quadratic([1.0] * 10)
-    away = {"w": center["w"] + 0.05}
-    one, two = (
-        quiet(loss, params=away, n=1e4, nbeta=nbeta, gamma=0.0, seed=seed)
-        for seed, nbeta in enumerate((300.0, 3000.0))
-    )
-    value, error = two_temperature_llc(one, two)
-    assert "not a minimum" in [warning.name for warning in one.warnings]
-    assert value == pytest.approx(5, abs=4 * error)
-    assert abs(one.value - 5) > 10 * one.standard_error
-    with pytest.raises(ValueError, match="both estimates have nbeta=300"):
-        two_temperature_llc(one, one)
 
 
 def test_an_estimate_says_what_it_is_one_of():
