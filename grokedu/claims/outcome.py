@@ -13,7 +13,7 @@ import torch
 
 from grokedu.figures.style import Described
 
-Verdict = Literal["holds", "holds in a window", "fails"]
+Verdict = Literal["holds", "holds in a window", "undecided", "fails"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Outcome:
     """A claim, tried.
 
     Attributes:
-        verdict: "holds", "holds in a window" or "fails".
+        verdict: "holds", "holds in a window", "undecided" or "fails".
         says: one sentence with the main numbers.
         published: what the source reports, and where.
         numbers: everything measured, plain data for the results file.

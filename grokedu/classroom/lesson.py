@@ -182,16 +182,19 @@ class Lesson:
 
         Args:
             measured: the result with its interval.
-            verdict: "holds", "holds in a window" or "fails".
+            verdict: "holds", "holds in a window", "undecided" or "fails".
         """
         claim = self._claim(id)
-        if verdict not in ("holds", "holds in a window", "fails"):
-            raise ValueError(f"a verdict of {verdict!r}; wanted holds, holds in a window or fails")
+        if verdict not in ("holds", "holds in a window", "undecided", "fails"):
+            raise ValueError(
+                f"a verdict of {verdict!r}; wanted holds, holds in a window, undecided or fails"
+            )
         kept = progress.read(self.name, f"claim-{id}")
         expected = kept.get("prediction")
         guess = f"Your prediction: {expected}." if expected else "You made no prediction."
         progress.write(self.name, f"claim-{id}", kept | {"measured": measured, "verdict": verdict})
-        print(f"Claim: {claim.text}\n{guess}\nMeasured: {measured}.\nThe claim {verdict}.")
+        follows = "is undecided" if verdict == "undecided" else verdict
+        print(f"Claim: {claim.text}\n{guess}\nMeasured: {measured}.\nThe claim {follows}.")
 
     def _usable(self, id: str) -> bool:
         verdict = self.session.get(id)

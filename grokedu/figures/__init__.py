@@ -1,6 +1,5 @@
 """Figures: one function a figure, each with an alt text, which ``show(figure)`` displays too."""
 
-from grokedu.figures.accuracy_and_norm import accuracy_and_norm
 from grokedu.figures.alpha_point import alpha_point
 from grokedu.figures.balance import balance
 from grokedu.figures.critical_fraction import critical_fraction
@@ -12,8 +11,6 @@ from grokedu.figures.llc_sensitivity import llc_sensitivity
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
 from grokedu.figures.orbit import orbit
-from grokedu.figures.radius import Ray, radius
-from grokedu.figures.remedies import remedies
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.style import Described, show
 from grokedu.figures.traces import Panel, traces
@@ -24,8 +21,6 @@ __all__ = [
     "Described",
     "LiveCurves",
     "Panel",
-    "Ray",
-    "accuracy_and_norm",
     "alpha_point",
     "balance",
     "critical_fraction",
@@ -36,8 +31,6 @@ __all__ = [
     "metrics_against_loss",
     "norms",
     "orbit",
-    "radius",
-    "remedies",
     "rescaling",
     "show",
     "traces",

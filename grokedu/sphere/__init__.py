@@ -1,53 +1,37 @@
 """Training at a fixed weight norm, and what the norm does to the size of a step."""
 
-from grokedu.sphere.constraint import (
-    Constraint,
-    Sphere,
-    polar,
-    polar_loss,
-    project_to_sphere,
-    tangent,
-)
-from grokedu.sphere.density import (
-    Density,
-    guess_and_check,
-    random_on_sphere,
-    walk_among_fitting,
-)
-from grokedu.sphere.descent import Descent, Split, descend, scaled_copies
+from grokedu.sphere.constraint import Sphere, project_to_sphere, tangent
+from grokedu.sphere.cost import share_explained
+from grokedu.sphere.density import generalising_share, random_on_sphere
 from grokedu.sphere.landscape import Landscape, alpha_landscape
 from grokedu.sphere.optimizer import SphereOptimizer
-from grokedu.sphere.rotation import (
-    adam_step_bound,
-    angular_step,
-    effective_learning_rate,
-    equilibrium_angle,
-    scaled_lr,
-    update_measures,
+from grokedu.sphere.polar import polar_loss
+from grokedu.sphere.rotation import angular_step, effective_learning_rate, scaled_lr
+from grokedu.sphere.step import (
+    SphereStep,
+    SphereSteps,
+    TangentGradient,
+    adam_on_sphere,
+    sphere_step,
 )
 
 __all__ = [
-    "Constraint",
-    "Density",
-    "Descent",
     "Landscape",
     "Sphere",
     "SphereOptimizer",
-    "Split",
-    "adam_step_bound",
+    "SphereStep",
+    "SphereSteps",
+    "TangentGradient",
+    "adam_on_sphere",
     "alpha_landscape",
     "angular_step",
-    "descend",
     "effective_learning_rate",
-    "equilibrium_angle",
-    "guess_and_check",
-    "polar",
+    "generalising_share",
     "polar_loss",
     "project_to_sphere",
     "random_on_sphere",
-    "scaled_copies",
     "scaled_lr",
+    "share_explained",
+    "sphere_step",
     "tangent",
-    "update_measures",
-    "walk_among_fitting",
 ]

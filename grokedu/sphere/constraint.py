@@ -1,137 +1,69 @@
-"""A fixed weight norm: projecting weights to a sphere and gradients to its tangent plane.
-
-A constraint is an object with three pure functions, called by a training loop::
-
-    state = constraint.init(params)                          # before the first step
-    grads = constraint.project_gradient(params, grads, state)  # before the optimizer's step
-    params = constraint.step(params, state)                  # after the optimizer's step
-
-:class:`Sphere` is one. Tensors have a leading run axis, and every run has its own radius.
-"""
+"""A fixed weight norm: projecting weights to a sphere and gradients to its tangent plane."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from grokedu.measures import named, vectors
-
-Params = Mapping[str, Tensor]
-State = dict[str, Tensor]
+from grokedu.measures import l2_norm, named
+from grokedu.models.parameters import Params, State
 
 
-class Constraint(Protocol):
-    """What a training loop asks of a constraint."""
-
-    def init(self, params: Params) -> State:
-        """The state, from the weights before the first step."""
-        ...
-
-    def project_gradient(self, params: Params, grads: Params, state: State) -> dict[str, Tensor]:
-        """The gradients that the optimizer gets."""
-        ...
-
-    def step(self, params: Params, state: State) -> dict[str, Tensor]:
-        """The weights brought back to where they must be."""
-        ...
-
-
-def project_to_sphere(
-    params: Params, radius: float | Tensor, *, run_axis: bool = False
-) -> dict[str, Tensor]:
-    """All weights multiplied by one factor, so that their norm together is the radius.
-
-    The formula: ``w * radius / |w|``, with the norm of all tensors together; it is the nearest
-    point of the sphere. A factor for each tensor of its own would be another constraint, and
-    another function.
+def project_to_sphere(params: Mapping[str, Tensor], radius: float) -> dict[str, Tensor]:
+    """All weights times one factor, so that their norm together is the radius.
 
     Args:
-        params: name to tensor.
-        radius: a positive number, or (S,) one a run.
-        run_axis: whether the first axis of every tensor counts runs.
+        params: name to tensor, of any shapes.
+        radius: the norm wanted.
+
+    Returns:
+        New tensors by the same names and of the same shapes: the nearest point of the sphere.
 
     Raises:
-        ValueError: for a radius that is not positive or not one a run, or weights that are all zero
-            or lie on different devices. Weights that are nan stay so: a run that has diverged does
-            not end the others.
+        ValueError: if the radius is not positive, or the weights are all zero.
 
     Source: Liu et al. 2022, arXiv 2210.01117.
 
     >>> project_to_sphere({"A": torch.tensor([3.0]), "W": torch.tensor([4.0])}, 10.0)
     {'A': tensor([6.]), 'W': tensor([8.])}
     """
-    norm = _norm(params, run_axis)
-    size = _radius(radius, norm)
-    if bool((norm == 0).any()):
+    if radius <= 0:
+        raise ValueError(f"radius is {radius}; it must be positive, for example 10.0")
+    norm = torch.stack([t.square().sum() for t in params.values()]).sum().sqrt()
+    if norm == 0:
         raise ValueError(f"the weights {', '.join(params)} are all zero: they have no direction")
-    factor = size / norm
-    return {name: tensor * _across(factor, tensor) for name, tensor in params.items()}
+    return {name: t * (radius / norm) for name, t in params.items()}
 
 
-def tangent(params: Params, grads: Params, *, run_axis: bool = False) -> dict[str, Tensor]:
-    """The part of a gradient, or of an update, along the sphere: its radial part taken out.
+def tangent(params: Mapping[str, Tensor], grads: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of the gradient along the sphere: its part along the weights taken out.
 
-    The formula, with inner product and norm over all tensors together: ``g - (<w, g> / |w|^2) w``.
+    All tensors together are one long vector: one inner product, one norm.
 
     Args:
-        params: the weights.
-        grads: for the same names, of the same shapes.
-        run_axis: whether the first axis of every tensor counts runs.
+        params: the weights, name to tensor; not all zero, of any norm.
+        grads: the gradient, by the same names, of the same shapes.
 
-    Raises:
-        ValueError: where names or shapes differ, or the weights are all zero.
+    Returns:
+        New tensors by the same names, together at right angles to the weights.
 
     >>> tangent({"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([5.0, 2.0])})
     {'w': tensor([0., 2.])}
     """
-    if params.keys() != grads.keys() or any(params[k].shape != grads[k].shape for k in params):
-        shapes = [{k: tuple(t.shape) for k, t in one.items()} for one in (params, grads)]
-        raise ValueError(f"the weights are {shapes[0]} and the gradients {shapes[1]}; wanted alike")
-    norm = _norm(params, run_axis)
-    if bool((norm == 0).any()):
-        raise ValueError(f"the weights {', '.join(params)} are all zero: they have no tangent")
-    products = {k: vectors(params[k] * grads[k], run_axis=run_axis) for k in params}
-    along = torch.stack([one.sum(dim=-1) for one in products.values()]).sum(dim=0) / norm.square()
-    return {k: grads[k] - _across(along, params[k]) * params[k] for k in params}
-
-
-def polar(params: Params, *, run_axis: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
-    """Weights as a radius and a direction: ``w = r u`` with ``|u| = 1``.
-
-    >>> radius, direction = polar({"A": torch.tensor([3.0]), "W": torch.tensor([4.0])})
-    >>> radius.item(), round(direction["W"].item(), 6)
-    (5.0, 0.8)
-    """
-    return _norm(params, run_axis), project_to_sphere(params, 1.0, run_axis=run_axis)
-
-
-def polar_loss(
-    loss: Callable[[dict[str, Tensor]], Tensor], radius: Tensor | float, direction: Params
-) -> Tensor:
-    """The loss as a function of radius and direction, differentiable in both.
-
-    For a homogeneous network of degree L, ``f(r u) = r^L f(u)``: the radius is a temperature. Along
-    it the loss changes, and which class has the largest logit does not, so that it alone cannot
-    change the accuracy; it can change where the direction goes from here.
-
-    Args:
-        loss: from a dictionary of weights to a scalar.
-        radius: a number, or a scalar tensor that may require a gradient.
-        direction: weights of norm 1.
-
-    >>> polar_loss(lambda w: w["w"].square().sum(), 3.0, {"w": torch.tensor([0.6, 0.8])}).item()
-    9.0
-    """
-    return loss({name: radius * tensor for name, tensor in direction.items()})
+    along = torch.stack([(params[name] * grads[name]).sum() for name in params]).sum()
+    square = torch.stack([t.square().sum() for t in params.values()]).sum()
+    return {name: grads[name] - along / square * params[name] for name in params}
 
 
 @dataclass(frozen=True)
 class Sphere:
-    """The constraint of a fixed norm, run by run.
+    """The constraint of a fixed norm for S runs at once, see :func:`grokedu.training.train`.
+
+    Every tensor has a leading axis of S runs. Weights that are nan stay so: a run that has diverged
+    does not end the others.
 
     Attributes:
         radius: a number, or (S,) one a run; None keeps each run's norm at the first step.
@@ -139,7 +71,6 @@ class Sphere:
             radius must be None.
         gradient: also take the radial part out of the gradient before the optimizer sees it. With
             Adam this matters: a radial part that the projection would undo enters its moments.
-        run_axis: whether the first axis of every tensor counts runs.
 
     Raises:
         ValueError: for a radius with per_tensor; ``init`` for a radius that is not positive or not
@@ -155,25 +86,23 @@ class Sphere:
     radius: float | Tensor | None = None
     per_tensor: bool = False
     gradient: bool = False
-    run_axis: bool = True
 
     def __post_init__(self) -> None:
         if self.per_tensor and self.radius is not None:
             raise ValueError("a radius is given and per_tensor set; a tensor keeps its own norm")
 
     def init(self, params: Params) -> State:
-        """The radii: "radius", or "radius/NAME" for each tensor."""
+        """The radii, (S,) each: "radius", or "radius/NAME" for each tensor."""
+        named(params)
         state = {}
         for key, group in self._groups(params).items():
-            norm = _norm(group, self.run_axis).detach()
+            norm = torch.vmap(l2_norm)(group)
             if bool((norm == 0).any()):
                 raise ValueError(
                     f"{', '.join(group)} has norm 0, and so no direction on a sphere; wanted "
                     "weights that are not all zero, or one sphere for all tensors together"
                 )
-            if self.radius is not None:
-                norm = _radius(self.radius, norm).expand_as(norm).clone()
-            state[key] = norm
+            state[key] = norm if self.radius is None else _radius_a_run(self.radius, norm)
         return state
 
     def project_gradient(self, params: Params, grads: Params, state: State) -> dict[str, Tensor]:
@@ -182,37 +111,33 @@ class Sphere:
             return dict(grads)
         projected: dict[str, Tensor] = {}
         for group in self._groups(params).values():
-            some = {name: grads[name] for name in group}
-            projected |= tangent(group, some, run_axis=self.run_axis)
+            projected |= torch.vmap(tangent)(group, {name: grads[name] for name in group})
         return projected
 
     def step(self, params: Params, state: State) -> dict[str, Tensor]:
         """The weights rescaled to their radii."""
         projected: dict[str, Tensor] = {}
         for key, group in self._groups(params).items():
-            projected |= project_to_sphere(group, state[key], run_axis=self.run_axis)
+            projected |= torch.vmap(_rescaled)(group, state[key])
         return projected
 
-    def _groups(self, params: Params) -> dict[str, Params]:
+    def _groups(self, params: Params) -> dict[str, dict[str, Tensor]]:
         if not self.per_tensor:
-            return {"radius": params}
+            return {"radius": dict(params)}
         return {f"radius/{name}": {name: tensor} for name, tensor in params.items()}
 
 
-def _norm(params: Params, run_axis: bool) -> Tensor:
-    """As :func:`grokedu.measures.l2_norm`, and differentiable."""
-    tensors = named(params, run_axis=run_axis).values()
-    return torch.stack([vectors(t, run_axis=run_axis).norm(dim=-1) for t in tensors]).norm(dim=0)
+def _rescaled(params: Params, radius: Tensor) -> dict[str, Tensor]:
+    """What :func:`project_to_sphere` does where ``Sphere.init`` has checked radius and weights."""
+    factor = radius / l2_norm(params)
+    return {name: t * factor for name, t in params.items()}
 
 
-def _radius(radius: float | Tensor, norm: Tensor) -> Tensor:
+def _radius_a_run(radius: float | Tensor, norm: Tensor) -> Tensor:
     size = torch.as_tensor(radius, dtype=norm.dtype, device=norm.device)
     if size.shape not in ((), norm.shape) or not bool((size > 0).all()):
-        runs = f", a number or one for each of {len(norm)} runs" if norm.ndim else ""
-        raise ValueError(f"radius is {radius}; it must be positive{runs}, for example 10.0")
-    return size
-
-
-def _across(value: Tensor, like: Tensor) -> Tensor:
-    """A number, or one a run, shaped to multiply the leading axis."""
-    return value.reshape(-1, *[1] * (like.ndim - 1)) if value.ndim else value
+        raise ValueError(
+            f"radius is {radius}; it must be positive, a number or one for each of {len(norm)} "
+            "runs, for example 10.0"
+        )
+    return size.expand_as(norm).clone()

@@ -11,17 +11,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import product
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from grokedu.sphere.constraint import Constraint, Sphere
-from grokedu.sphere.descent import Array, Descent, Model, Split, descend, scaled_copies
+from grokedu.measures.arrays import Array
+from grokedu.models.autograd import Model
+from grokedu.sphere.constraint import Sphere
 from grokedu.sphere.rotation import scaled_lr
-from grokedu.tasks import random_stream
+from grokedu.tasks import Task
+from grokedu.training import train
 from grokedu.training.optimizers import Adam
+from grokedu.training.runs import Runs
+from grokedu.training.state import Constraint
 from grokedu.training.threads import in_threads
 
 
@@ -56,7 +61,7 @@ class Landscape:
 
 def alpha_landscape(
     model: Model,
-    data: Callable[[int, int], Split],
+    tasks: Callable[[int, int], Task],
     *,
     alphas: Sequence[float],
     sizes: Sequence[int],
@@ -70,6 +75,7 @@ def alpha_landscape(
     constraint: Constraint | None = None,
     schedule: Callable[[float], float] | None = None,
     progress: bool = True,
+    device: torch.device | str = "cpu",
 ) -> Landscape:
     """Train at every α, data size and seed on the sphere of its norm, with Adam.
 
@@ -78,10 +84,10 @@ def alpha_landscape(
 
     Args:
         model: with an initial scale of 1.
-        data: from (size, seed) to a split.
+        tasks: from (size, seed) to a task.
         alphas, sizes, seeds: what to cross.
-        steps, lr, betas, batch_size, loss, schedule: as for :func:`descend`; a batch size above a
-            data size is that size.
+        steps, lr, betas, batch_size, loss, schedule, device: as for :func:`grokedu.training.train`;
+            a batch size above a data size is that size.
         scale_lr: multiply the learning rate by α, so that a step turns the weights by about as much
             at every radius.
         constraint: another than ``Sphere()``.
@@ -98,28 +104,33 @@ def alpha_landscape(
     shape = (len(sizes), len(alphas), len(seeds))
     names = [one.name for one in fields(Landscape)[3:]]
     values = {name: np.full(shape, np.nan) for name in names}
-    scale = torch.tensor([*alphas], dtype=torch.float64)
-    rate = scaled_lr(lr, scale, torch.ones_like(scale)) if scale_lr else lr
 
-    def fit(cell: tuple[int, int]) -> Descent:
+    def fit(cell: tuple[int, int]) -> Runs:
         size, seed = cell
-        own = copy.deepcopy(model)  # a module is not to be called by two threads
-        split = data(size, seed)
-        params = scaled_copies(own, seed, alphas, split.train_inputs.device)
-        return descend(
-            own, params, split,
-            optimizer=Adam(rate, betas=betas), constraint=constraint or Sphere(),
-            steps=steps, batch_size=min(batch_size or size, size), loss=loss,
-            generator=random_stream(seed, "batches"), schedule=schedule,
-        )  # fmt: skip
+        return train(
+            copy.deepcopy(model),  # a module is not to be called by two threads
+            tasks(size, seed),
+            seeds=[seed] * len(alphas),
+            steps=steps,
+            lr=[scaled_lr(lr, alpha, 1.0) if scale_lr else lr for alpha in alphas],
+            alpha=alphas,
+            optimizer=partial(Adam, betas=betas),
+            constraint=constraint or Sphere(),
+            loss=loss,
+            batch_size=batch_size if batch_size is None else min(batch_size, size),
+            record=[steps],
+            schedule=schedule,
+            progress=False,
+            device=device,
+        )
 
     cells = [*product(sizes, seeds)]
     done = tqdm(in_threads(fit, cells), total=len(cells), disable=not progress, unit="fit")
     for at, one in enumerate(done):
         i, k = divmod(at, len(seeds))
         for name in names[:-1]:
-            values[name][i, :, k] = one.history[name][-1]
-        values["radius"][i, :, k] = one.history["l2_norm"][-1]
+            values[name][i, :, k] = one[name][-1]
+        values["radius"][i, :, k] = one["l2_norm"][-1]
     return Landscape(
         np.array(alphas, dtype=float), np.array(sizes, dtype=float), np.array(seeds, dtype=float),
         **values,

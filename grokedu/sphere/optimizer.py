@@ -52,7 +52,7 @@ class SphereOptimizer:
         reference: float | None = None,
     ) -> None:
         self.optimizer = optimizer
-        self.sphere = Sphere(radius, per_tensor, gradient, run_axis=False)
+        self.sphere = Sphere(radius, per_tensor, gradient)
         weights = self._weights()
         self.radii = self.sphere.init(weights)
         if reference is not None:
@@ -100,12 +100,13 @@ class SphereOptimizer:
         return {str(at): p for at, p in enumerate(every)}
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: p.detach() for name, p in self._parameters().items()}
+        """The weights as :class:`Sphere` takes them: a leading axis of one run."""
+        return {name: p.detach().unsqueeze(0) for name, p in self._parameters().items()}
 
     def _write(self, weights: dict[str, Tensor]) -> None:
         with torch.no_grad():
             for name, parameter in self._parameters().items():
-                parameter.copy_(weights[name])
+                parameter.copy_(weights[name].squeeze(0))
 
     def _project_gradients(self) -> None:
         if not self.sphere.gradient:
@@ -113,13 +114,13 @@ class SphereOptimizer:
         parameters = self._parameters()
         # Where there is no gradient the projection of the others still has a part.
         grads = {
-            name: torch.zeros_like(p) if p.grad is None else p.grad
+            name: (torch.zeros_like(p) if p.grad is None else p.grad).unsqueeze(0)
             for name, p in parameters.items()
         }
         projected = self.sphere.project_gradient(self._weights(), grads, self.radii)
         for name, parameter in parameters.items():
             if parameter.grad is not None:
-                parameter.grad.copy_(projected[name])
+                parameter.grad.copy_(projected[name].squeeze(0))
 
     def _with_projection(self, closure: Callable[[], Any]) -> Callable[[], Any]:
         def projected() -> Any:

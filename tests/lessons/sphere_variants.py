@@ -37,6 +37,13 @@ def _project_loop(params, radius):
     return out
 
 
+def _project_norms(params, radius):
+    if radius <= 0 or not any(bool(t.any()) for t in params.values()):
+        raise ValueError
+    norm = torch.stack([t.norm() for t in params.values()]).norm()
+    return {k: t / norm * radius for k, t in params.items()}
+
+
 def _tangent_flat(params, grads):
     w, g = (torch.cat([one[k].flatten() for k in params]) for one in (params, grads))
     rest = g - torch.dot(w, g) / torch.dot(w, w) * w
@@ -103,9 +110,9 @@ def _step_library(optimizer, compute_loss, radius):
     return loss.detach()
 
 
-def _polar_library(direction, radius, pairs, labels):
+def _polar_projected(direction, radius, pairs, labels):
     unit = sphere.project_to_sphere(direction, 1.0)
-    return sphere.polar_loss(lambda w: _entropy(_logits(w, pairs), labels), radius, unit)
+    return _entropy(_logits({k: radius * t for k, t in unit.items()}, pairs), labels)
 
 
 def _polar_cubed(direction, radius, pairs, labels):
@@ -130,6 +137,12 @@ def _entropy(logits, labels):
 
 def _both(before, after):
     return (torch.cat([one[k].reshape(-1) for k in before]) for one in (before, after))
+
+
+def _angle_chord(before, after):
+    u, v = _both(before, after)
+    u, v = u / u.norm(), v / v.norm()
+    return 2 * torch.asin(((u - v).norm() / 2).clamp(max=1))
 
 
 def _angle_atan(before, after):
@@ -226,16 +239,15 @@ def _generalising_selected(train_logits, train_labels, test_logits, test_labels,
 
 
 VARIANTS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "03_sphere/project_to_sphere": (_project_flat, _project_loop, sphere.project_to_sphere),
-    "03_sphere/tangent": (_tangent_flat, _tangent_unit, _tangent_sub, sphere.tangent),
+    "03_sphere/project_to_sphere": (_project_flat, _project_loop, _project_norms),
+    "03_sphere/tangent": (_tangent_flat, _tangent_unit, _tangent_sub),
     "03_sphere/sphere_step": (_step_data, _step_closure, _step_library),
-    "03_sphere/polar_loss": (_polar_library, _polar_cubed, _polar_log_softmax),
-    "03_sphere/angular_step": (_angle_atan, _angle_double, _angle_across, sphere.angular_step),
+    "03_sphere/polar_loss": (_polar_projected, _polar_cubed, _polar_log_softmax),
+    "03_sphere/angular_step": (_angle_atan, _angle_double, _angle_across, _angle_chord),
     "03_sphere/effective_learning_rate": (
         _rate_dictionary,
         _rate_tensor,
         _rate_series,
-        sphere.effective_learning_rate,
     ),
     "03_sphere/share_explained": (_share_loop, _share_mask, _share_left),
     "03_sphere/generalising_share": (

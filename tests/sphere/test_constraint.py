@@ -10,10 +10,17 @@ from torch import Tensor
 from grokedu import sphere
 from grokedu.measures import accuracy, cross_entropy, l2_norm, tensor_norms
 from grokedu.models import TwoLayer
+from grokedu.models.two_layer import forward
 from grokedu.tasks import modular_addition
 from grokedu.training.optimizers import AdamW
 
 DTYPES = [torch.float32, torch.float64]
+norm_of_each, norms_of_each = torch.vmap(l2_norm), torch.vmap(tensor_norms)
+tangent_of_each = torch.vmap(sphere.tangent)
+
+
+def of_run(params: dict[str, Tensor], run: int) -> dict[str, Tensor]:
+    return {name: t[run] for name, t in params.items()}
 
 
 def draw(seed: int = 0, dtype: torch.dtype = torch.float64, runs: int = 3) -> dict[str, Tensor]:
@@ -28,29 +35,29 @@ def draw(seed: int = 0, dtype: torch.dtype = torch.float64, runs: int = 3) -> di
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_projection_has_the_radius_and_keeps_the_direction(dtype: torch.dtype) -> None:
     params, radius = draw(dtype=dtype), torch.tensor([1.0, 20.0, 0.1], dtype=dtype)
-    found = sphere.project_to_sphere(params, radius, run_axis=True)
-    torch.testing.assert_close(l2_norm(found, run_axis=True), radius)
+    ball = sphere.Sphere(radius)
+    found = ball.step(params, ball.init(params))
+    torch.testing.assert_close(norm_of_each(found), radius)
     ratio = found["A"] / params["A"]
     torch.testing.assert_close(ratio, ratio[:, :1, :1].expand_as(ratio))
     torch.testing.assert_close(
         ratio[:, 0, 0], found["s"][:, 0] / params["s"][:, 0]
     )  # one factor for all
     for run in range(3):
-        alone = {name: t[run] for name, t in params.items()}
-        one = sphere.project_to_sphere(alone, float(radius[run]))
-        torch.testing.assert_close(one["b"], found["b"][run])
+        alone = sphere.project_to_sphere(of_run(params, run), float(radius[run]))
+        torch.testing.assert_close(alone, of_run(found, run))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_tangent_is_orthogonal_idempotent_and_the_nearest(dtype: torch.dtype) -> None:
     params, grads = draw(0, dtype), draw(1, dtype)
-    along = sphere.tangent(params, grads, run_axis=True)
+    along = tangent_of_each(params, grads)
     inner = sum((params[k] * along[k]).flatten(1).sum(1) for k in params)
-    size = l2_norm(params, run_axis=True) * l2_norm(grads, run_axis=True)
+    size = norm_of_each(params) * norm_of_each(grads)
     assert (inner.abs() <= 16 * torch.finfo(dtype).eps * size).all()
-    again = sphere.tangent(params, along, run_axis=True)
+    again = tangent_of_each(params, along)
     rest = {k: grads[k] - along[k] for k in params}
-    squares = [l2_norm(t, run_axis=True) ** 2 for t in (along, rest, grads)]
+    squares = [norm_of_each(t) ** 2 for t in (along, rest, grads)]
     torch.testing.assert_close(squares[0] + squares[1], squares[2])  # Pythagoras
     for name in params:
         torch.testing.assert_close(again[name], along[name])
@@ -59,11 +66,11 @@ def test_the_tangent_is_orthogonal_idempotent_and_the_nearest(dtype: torch.dtype
 def test_a_gradient_step_along_the_tangent_leaves_the_sphere_in_second_order() -> None:
     # the exact growth of scale-invariant training: |w + h t|^2 = |w|^2 + h^2 |t|^2
     params = draw()
-    along = sphere.tangent(params, draw(1), run_axis=True)
+    along = tangent_of_each(params, draw(1))
     stepped = {k: params[k] - 0.1 * along[k] for k in params}
     torch.testing.assert_close(
-        l2_norm(stepped, run_axis=True) ** 2,
-        l2_norm(params, run_axis=True) ** 2 + 0.01 * l2_norm(along, run_axis=True) ** 2,
+        norm_of_each(stepped) ** 2,
+        norm_of_each(params) ** 2 + 0.01 * norm_of_each(along) ** 2,
     )
 
 
@@ -71,23 +78,24 @@ def test_a_gradient_step_along_the_tangent_leaves_the_sphere_in_second_order() -
 def test_the_constraint_keeps_each_runs_norms_through_adam(per_tensor: bool) -> None:
     params = draw()
     constraint, optimizer = sphere.Sphere(per_tensor=per_tensor), AdamW(lr=0.1)
-    norms = tensor_norms(params, run_axis=True) | {"all": l2_norm(params, run_axis=True)}
+    norms = norms_of_each(params) | {"all": norm_of_each(params)}
     held, state = constraint.init(params), optimizer.init(params)
     for step in range(20):
         grads = constraint.project_gradient(params, draw(step + 1), held)
         params, state = optimizer.step(params, grads, state)
         params = constraint.step(params, held)
-    torch.testing.assert_close(l2_norm(params, run_axis=True), norms["all"])
-    now = tensor_norms(params, run_axis=True)
+    torch.testing.assert_close(norm_of_each(params), norms["all"])
+    now = norms_of_each(params)
     kept = [bool(torch.allclose(now[name], norms[name])) for name in params]
     assert all(kept) == per_tensor
 
 
 def test_a_tensor_that_is_one_number_a_run() -> None:
     params = {"w": torch.tensor([[3.0], [6.0]]), "gain": torch.tensor([4.0, 8.0])}
-    found = sphere.project_to_sphere(params, 10.0, run_axis=True)
+    ball = sphere.Sphere(10.0)
+    found = ball.step(params, ball.init(params))
     torch.testing.assert_close(found["gain"], torch.tensor([8.0, 8.0]))
-    along = sphere.tangent(params, params, run_axis=True)
+    along = tangent_of_each(params, params)
     assert along["gain"].abs().max() < 1e-6
 
 
@@ -115,21 +123,18 @@ def test_the_radius_of_a_homogeneous_network_is_a_temperature() -> None:
     model = TwoLayer(7, 16)
     pairs, labels = modular_addition(7)
     params = model.init(torch.Generator().manual_seed(0), torch.float64)
-    radius, direction = sphere.polar(params)
+    radius, direction = l2_norm(params), sphere.project_to_sphere(params, 1.0)
     rebuilt = {name: radius * t for name, t in direction.items()}
     torch.testing.assert_close(rebuilt, params)
-
-    def loss(w: dict[str, Tensor]) -> Tensor:
-        return cross_entropy(model.apply(w, pairs), labels)
-
-    torch.testing.assert_close(sphere.polar_loss(loss, radius, direction), loss(params))
+    loss = cross_entropy(forward(params, pairs), labels)
+    torch.testing.assert_close(sphere.polar_loss(direction, radius, pairs, labels), loss)
     base = model.apply(direction, pairs)
     for r in (0.5, 4.0, 30.0):
         scaled = model.apply({name: r * t for name, t in direction.items()}, pairs)
         torch.testing.assert_close(scaled, r**3 * base)  # x^2 between two layers: degree 3
         assert accuracy(scaled, labels) == accuracy(base, labels)
     r = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
-    sphere.polar_loss(loss, r, direction).backward()
+    sphere.polar_loss(direction, r, pairs, labels).backward()
     logits = (8 * base).requires_grad_()
     cross_entropy(logits, labels).backward()
     assert logits.grad is not None
@@ -139,13 +144,13 @@ def test_the_radius_of_a_homogeneous_network_is_a_temperature() -> None:
 
 
 def test_the_projection_is_differentiable_and_has_no_gradient_along_the_weights() -> None:
-    params = {k: t.requires_grad_() for k, t in draw().items()}
-    found = sphere.project_to_sphere(params, 3.0, run_axis=True)
+    params = {k: t[0].requires_grad_() for k, t in draw().items()}
+    found = sphere.project_to_sphere(params, 3.0)
     grads = dict(
         zip(params, torch.autograd.grad(found["A"].sum(), [*params.values()]), strict=True)
     )
-    along = sum((params[k] * grads[k]).flatten(1).sum(1) for k in params)
-    torch.testing.assert_close(along, torch.zeros(3).double())
+    along = torch.stack([(params[k] * grads[k]).sum() for k in params]).sum()
+    torch.testing.assert_close(along, torch.zeros(()).double())
     assert grads["b"].abs().min() > 0  # by the common norm
 
 
@@ -155,22 +160,22 @@ def test_a_run_that_has_diverged_does_not_end_the_others() -> None:
     params["A"][1, 0, 0] = torch.nan
     kept = ring.step(ring.project_gradient(params, params, state) | params, state)
     assert kept["b"][1].isnan().all()
-    torch.testing.assert_close(l2_norm(kept, run_axis=True)[[0, 2]], state["radius"][[0, 2]])
+    torch.testing.assert_close(norm_of_each(kept)[[0, 2]], state["radius"][[0, 2]])
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: sphere.project_to_sphere(draw(), 0.0), "radius is 0.0; it must be positive"),
-        (lambda: sphere.project_to_sphere({}, 1.0), "no parameters were given"),
+        (lambda: sphere.project_to_sphere({"w": torch.ones(3)}, -1.0), "radius is -1.0"),
         (lambda: sphere.project_to_sphere({"w": torch.zeros(3)}, 1.0), "w are all zero"),
+        (lambda: sphere.Sphere().init({}), "no parameters were given"),
         (
-            lambda: sphere.project_to_sphere(
-                {"w": torch.ones(3), "v": torch.ones(2, device="meta")}, 1.0
+            lambda: sphere.Sphere().init(
+                {"w": torch.ones(1, 3), "v": torch.ones(1, 2, device="meta")}
             ),
             "on different devices, .*'v': 'meta'",
         ),
-        (lambda: sphere.tangent({"w": torch.ones(3)}, {"w": torch.ones(2)}), "wanted alike"),
         (lambda: sphere.Sphere(1.0, per_tensor=True), "a tensor keeps its own norm"),
         (lambda: sphere.Sphere(-1.0).init(draw()), "radius is -1.0; it must be positive"),
         (
@@ -180,10 +185,6 @@ def test_a_run_that_has_diverged_does_not_end_the_others() -> None:
             "b has norm 0, and so no direction",
         ),
         (lambda: sphere.Sphere(torch.ones(2)).init(draw()), "one for each of 3 runs"),
-        (
-            lambda: sphere.project_to_sphere(draw(), torch.ones(4), run_axis=True),
-            "one for each of 3 runs",
-        ),
     ],
 )
 def test_bad_input_is_refused(make: Callable[[], Any], message: str) -> None:

@@ -58,21 +58,23 @@ def test_it_is_the_pure_constraint_around_the_same_optimizer(
     gradient: bool, per_tensor: bool
 ) -> None:
     net = network()
-    params = {name: p.detach().clone() for name, p in net.named_parameters()}
+    params = {name: p.detach().clone().unsqueeze(0) for name, p in net.named_parameters()}
     ours = AdamW(lr=0.01, weight_decay=0.0)
-    constraint = Sphere(per_tensor=per_tensor, gradient=gradient, run_axis=False)
+    constraint = Sphere(per_tensor=per_tensor, gradient=gradient)
     held, state = constraint.init(params), ours.init(params)
     torch_one = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.0)
     wrapped = SphereOptimizer(torch_one, per_tensor=per_tensor, gradient=gradient)
     for step in range(30):
         backward(net, step)
-        grads = {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
+        grads = {
+            name: p.grad[None].clone() for name, p in net.named_parameters() if p.grad is not None
+        }
         wrapped.step()
         grads = constraint.project_gradient(params, grads, held)
         params, state = ours.step(params, grads, state)
         params = constraint.step(params, held)
         for name, p in net.named_parameters():
-            torch.testing.assert_close(p.detach(), params[name], rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(p.detach(), params[name][0], rtol=1e-9, atol=1e-12)
 
 
 def test_the_moments_are_untouched_by_the_rescaling_and_see_the_projected_gradient() -> None:

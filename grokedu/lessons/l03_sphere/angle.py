@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l03_sphere.about import lesson
 
 Params = Mapping[str, Tensor]
 
 
-@lesson.exercise(
+angular_step = lesson.exercise(
     points={"large angles": 1, "all tensors together": 1, "small angles": 2},
     operations=50,  # an arccosine is off by 1e-4 in float32 where this allows 6e-6
     hints=(
@@ -24,30 +25,13 @@ Params = Mapping[str, Tensor]
         "Put both on the unit sphere. The straight line between them has length 2 sin(angle / 2).",
         "With all tensors in one vector, `u = w / w.norm()` and v alike: "
         "`2 * torch.asin((u - v).norm() / 2)`; rounding may put half of the length a little above "
-        "1: `.clamp(max=1)`.",
+        "1: `.clamp(max=1)`. Or `2 * torch.atan2((u - v).norm(), (u + v).norm())`, which needs no "
+        "clamp.",
     ),
     why="on a sphere the angle is the one size a step has",
     minutes=8,
     difficulty=2,
-)
-def angular_step(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Tensor:
-    """The angle between the weights before and after a step, in radians, all tensors together.
-
-    It must be accurate for angles far below the rounding of a cosine, as steps of training are.
-
-    Args:
-        before, after: the weights, name to tensor; alike in names and shapes, of any norm.
-
-    Returns:
-        A scalar tensor, between 0 and pi, in the dtype of the weights.
-
-    >>> u, v = {"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([0.0, 2.0])}
-    >>> round(angular_step(u, v).item(), 4)  # a right angle
-    1.5708
-    """
-    u, v = (torch.cat([params[name].flatten() for name in before]) for params in (before, after))
-    u, v = u / u.norm(), v / v.norm()
-    return 2 * torch.asin(((u - v).norm() / 2).clamp(max=1))
+)(sphere.angular_step)
 
 
 def _turned(draw: torch.Generator, size: int, angle: float, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -129,7 +113,7 @@ def forgets_to_double(before: Params, after: Params) -> Any:
     return torch.asin((u / u.norm() - v / v.norm()).norm() / 2)
 
 
-@lesson.exercise(
+effective_learning_rate = lesson.exercise(
     points={"Adam": 1, "SGD": 1, "momentum": 1, "what it cannot be": 1},
     hints=(
         "A step of which length, seen from how far away? The angle is length over norm.",
@@ -141,28 +125,7 @@ def forgets_to_double(before: Params, after: Params) -> Any:
     why="two runs at one learning rate may be training at very different speeds",
     minutes=6,
     difficulty=2,
-)
-def effective_learning_rate(lr: float, norm: float, kind: str, momentum: float = 0.0) -> float:
-    """The learning rate that would turn weights of norm 1 by as much, on a loss blind to the norm.
-
-    Args:
-        lr: the learning rate at weights of this norm.
-        norm: their norm.
-        kind: "adam" or "sgd".
-        momentum: SGD's; with it, gradients that keep pointing the same way add up, each a
-            ``momentum`` times weaker than the one after it. It does not matter for "adam".
-
-    Raises:
-        ValueError: for another kind, a norm that is not above 0, or a momentum outside [0, 1).
-
-    >>> effective_learning_rate(0.1, 2.0, "adam"), effective_learning_rate(0.1, 2.0, "sgd")
-    (0.05, 0.025)
-    """
-    if norm <= 0 or not 0 <= momentum < 1 or kind not in ("adam", "sgd"):
-        raise ValueError(f"norm {norm}, momentum {momentum}, kind {kind!r}")
-    if kind == "adam":
-        return lr / norm
-    return lr / norm**2 / (1 - momentum)
+)(sphere.effective_learning_rate)
 
 
 @effective_learning_rate.cases

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l03_sphere.about import lesson
 
@@ -18,7 +19,7 @@ def _norm(tensors: Any) -> Tensor:
     return torch.stack([t.square().sum() for t in tensors]).sum().sqrt()
 
 
-@lesson.exercise(
+project_to_sphere = lesson.exercise(
     points={"one factor": 2, "no direction, no radius": 1},
     hints=(
         "One number multiplies every weight. Which number takes the norm to the radius?",
@@ -30,27 +31,7 @@ def _norm(tensors: Any) -> Tensor:
     why="this one line turns any training into training at a fixed norm",
     minutes=5,
     difficulty=1,
-)
-def project_to_sphere(params: Mapping[str, Tensor], radius: float) -> dict[str, Tensor]:
-    """All weights times one factor, so that their norm together is the radius.
-
-    Args:
-        params: name to tensor, of any shapes.
-        radius: the norm wanted.
-
-    Returns:
-        New tensors by the same names and of the same shapes.
-
-    Raises:
-        ValueError: if the radius is not positive, or the weights are all zero.
-
-    >>> project_to_sphere({"A": torch.tensor([3.0]), "W": torch.tensor([4.0])}, 10.0)
-    {'A': tensor([6.]), 'W': tensor([8.])}
-    """
-    norm = torch.stack([t.square().sum() for t in params.values()]).sum().sqrt()
-    if radius <= 0 or norm == 0:
-        raise ValueError(f"radius {radius}, norm {norm}; wanted both above 0")
-    return {name: t * (radius / norm) for name, t in params.items()}
+)(sphere.project_to_sphere)
 
 
 def _weights(draw: torch.Generator, level: str, scale: float = 1.0) -> dict[str, Tensor]:
@@ -124,7 +105,7 @@ def ignores_the_radius(params: Params, radius: float) -> Any:
     return {name: t / norm for name, t in params.items()}
 
 
-@lesson.exercise(
+tangent = lesson.exercise(
     points={"weights of norm 1": 1, "weights of any norm": 2},
     hints=(
         "Which multiple of the weights has to be taken away, so that nothing is left along them?",
@@ -136,25 +117,7 @@ def ignores_the_radius(params: Params, radius: float) -> Any:
     why="the part along the weights is undone by the projection, and may still leave traces",
     minutes=6,
     difficulty=2,
-)
-def tangent(params: Mapping[str, Tensor], grads: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The part of the gradient along the sphere: its part along the weights taken out.
-
-    All tensors together are one long vector: one inner product, one norm.
-
-    Args:
-        params: the weights, name to tensor; not all zero, of any norm.
-        grads: the gradient, by the same names, of the same shapes.
-
-    Returns:
-        New tensors by the same names, together at right angles to the weights.
-
-    >>> tangent({"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([5.0, 2.0])})
-    {'w': tensor([0., 2.])}
-    """
-    along = torch.stack([(params[name] * grads[name]).sum() for name in params]).sum()
-    square = torch.stack([t.square().sum() for t in params.values()]).sum()
-    return {name: grads[name] - along / square * params[name] for name in params}
+)(sphere.tangent)
 
 
 @tangent.cases

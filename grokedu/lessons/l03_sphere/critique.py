@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l03_sphere.about import lesson
 
 NAN = float("nan")
 
 
-@lesson.exercise(
+share_explained = lesson.exercise(
     points={"seed by seed": 2, "no cost": 1},
     hints=(
         "If the cost is 10 and the remedy leaves 4 of it, what share is gone?",
@@ -24,27 +25,7 @@ NAN = float("nan")
     why="that a remedy helps is no finding; the share of the cost it takes away, seed by seed, is",
     minutes=5,
     difficulty=2,
-)
-def share_explained(one: Tensor, large: Tensor, remedied: Tensor) -> Tensor:
-    """The share of what a large norm costs that a remedy takes away, seed by seed.
-
-    The cost is what a measure (a loss, an error) is larger by at the large norm than at α = 1. The
-    share is 1 where the remedy brings it back to that of α = 1, 0 where it does nothing, negative
-    where it makes things worse.
-
-    Args:
-        one: (S,) the measure at α = 1.
-        large: (S,) at the large α.
-        remedied: (S,) at the large α, with the remedy; the same seeds in the same order.
-
-    Returns:
-        (S,), nan where there is no cost that could be taken away.
-
-    >>> one, large = torch.tensor([1.0, 2.0]), torch.tensor([5.0, 2.0])
-    >>> share_explained(one, large, torch.tensor([2.0, 1.0]))
-    tensor([0.7500,    nan])
-    """
-    return torch.where(large > one, (large - remedied) / (large - one), torch.nan)
+)(sphere.share_explained)
 
 
 @share_explained.cases
@@ -98,7 +79,7 @@ def divides_anyway(one: Tensor, large: Tensor, remedied: Tensor) -> Tensor:
     return (large - remedied) / (large - one)
 
 
-@lesson.exercise(
+generalising_share = lesson.exercise(
     points={"some fit": 2, "how well": 1, "none fits": 1},
     hints=(
         "Two questions of each network, one after the other. Of whom is the second one asked?",
@@ -111,37 +92,7 @@ def divides_anyway(one: Tensor, large: Tensor, remedied: Tensor) -> Tensor:
     why="it asks what the landscape itself prefers, with no optimizer to blame",
     minutes=8,
     difficulty=3,
-)
-def generalising_share(
-    train_logits: Tensor,
-    train_labels: Tensor,
-    test_logits: Tensor,
-    test_labels: Tensor,
-    threshold: float,
-) -> tuple[int, float]:
-    """Of the networks that fit all train examples, the share that generalises.
-
-    Args:
-        train_logits: (S, n, classes) of S networks on the train examples.
-        train_labels: int64 (n,).
-        test_logits: (S, m, classes) of the same networks on the test examples.
-        test_labels: int64 (m,).
-        threshold: the test accuracy from which on a network generalises.
-
-    Returns:
-        How many networks have every train example right, and the share of *these* whose test
-        accuracy is at least the threshold; nan where no network fits.
-
-    >>> right, wrong = [2.0, 0.0], [0.0, 2.0]  # two classes, the label is 0 everywhere
-    >>> train = torch.tensor([[right], [right], [wrong]])  # three networks, one train example
-    >>> test = torch.tensor([[right, right], [right, wrong], [right, right]])
-    >>> generalising_share(train, torch.tensor([0]), test, torch.tensor([0, 0]), threshold=0.9)
-    (2, 0.5)
-    """
-    fits = (train_logits.argmax(-1) == train_labels).all(dim=-1)
-    accuracy = (test_logits.argmax(-1) == test_labels).double().mean(dim=-1)
-    share = (accuracy[fits] >= threshold).double().mean()  # nan where nothing fits
-    return int(fits.sum()), share.item()
+)(sphere.generalising_share)
 
 
 @generalising_share.cases

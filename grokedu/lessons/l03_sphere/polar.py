@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l03_sphere.about import lesson
 from grokedu.measures import cross_entropy
@@ -20,7 +21,7 @@ def _norm(params: Params) -> Tensor:
     return torch.stack([t.square().sum() for t in params.values()]).sum().sqrt()
 
 
-@lesson.exercise(
+polar_loss = lesson.exercise(
     points={"value": 2, "slopes": 2},
     hints=(
         "Which weights have this radius and this direction? The loss is theirs.",
@@ -33,32 +34,7 @@ def _norm(params: Params) -> Tensor:
     why="radius and direction are two questions, and the loss answers them separately",
     minutes=7,
     difficulty=2,
-)
-def polar_loss(
-    direction: Mapping[str, Tensor], radius: Tensor, pairs: Tensor, labels: Tensor
-) -> Tensor:
-    """The train loss of the two-layer network as a function of radius and direction.
-
-    The weights are ``radius * direction / |direction|``, all tensors together; the logits are those
-    of ``forward``, the loss is ``cross_entropy``. Autograd can differentiate it in both.
-
-    Args:
-        direction: "A", "B" (p, N) and "W" (N, p), of any norm; only where they point counts.
-        radius: a scalar tensor.
-        pairs: int64 (n, 2).
-        labels: int64 (n,).
-
-    Returns:
-        A scalar tensor.
-
-    >>> direction = {"A": torch.ones(2, 1), "B": torch.ones(2, 1), "W": torch.ones(1, 2)}
-    >>> pairs, labels = torch.tensor([[0, 1]]), torch.tensor([1])
-    >>> f"{polar_loss(direction, torch.tensor(9.0), pairs, labels).item():.4f}"  # two equal logits
-    '0.6931'
-    """
-    norm = torch.stack([t.square().sum() for t in direction.values()]).sum().sqrt()
-    weights = {name: radius * t / norm for name, t in direction.items()}
-    return cross_entropy(forward(weights, pairs), labels)
+)(sphere.polar_loss)
 
 
 @polar_loss.cases

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l03_sphere.about import lesson
 
@@ -15,7 +16,7 @@ def _norm(tensors: list[Tensor]) -> Tensor:
     return torch.stack([t.square().sum() for t in tensors]).sum().sqrt()
 
 
-@lesson.exercise(
+sphere_step = lesson.exercise(
     points={"one group": 2, "two groups": 1, "many steps": 1},
     hints=(
         "Five moves: the four of any training step, and then one that undoes what the step did to "
@@ -28,41 +29,7 @@ def _norm(tensors: list[Tensor]) -> Tensor:
     why="with it any optimizer of torch trains at the norm you choose",
     minutes=10,
     difficulty=2,
-)
-def sphere_step(
-    optimizer: torch.optim.Optimizer, compute_loss: Callable[[], Tensor], radius: float
-) -> float:
-    """One step of training on the sphere.
-
-    The optimizer's own step, and then all its weights times one factor, so that their norm together
-    is the radius. The optimizer's memory (Adam's running means) stays as its own step left it.
-
-    Args:
-        optimizer: any of ``torch.optim`` whose step needs no closure. Its weights are the tensors
-            under "params" in each of its ``param_groups``; they are changed in place.
-        compute_loss: returns the loss of the weights as they are now, a scalar tensor.
-        radius: the norm of all weights together after the step.
-
-    Returns:
-        The loss before the step, as a float.
-
-    >>> weight = torch.tensor([3.0, 4.0], requires_grad=True)
-    >>> optimizer = torch.optim.SGD([weight], lr=1.0)
-    >>> sphere_step(optimizer, lambda: weight @ torch.tensor([3.0, -6.0]), radius=5.0)
-    -15.0
-    >>> weight.tolist()  # a step to (0, 10), and back to norm 5
-    [0.0, 5.0]
-    """
-    optimizer.zero_grad()
-    loss = compute_loss()
-    loss.backward()
-    optimizer.step()
-    weights = [w for group in optimizer.param_groups for w in group["params"]]
-    with torch.no_grad():
-        norm = torch.stack([w.square().sum() for w in weights]).sum().sqrt()
-        for w in weights:
-            w *= radius / norm
-    return loss.item()
+)(sphere.sphere_step)
 
 
 @sphere_step.cases

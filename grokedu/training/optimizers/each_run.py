@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,12 +56,18 @@ class EachRun:
                 kept = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
                 if kept:
                     optimizer.state[leaf] = kept
-            optimizer.step()
+            self.advance(optimizer, leaves, run, state)
             for at, leaf in enumerate(leaves):
                 for name, value in optimizer.state[leaf].items():
                     if value is not None:
                         state[f"{run}/{at}/{name}"] = torch.as_tensor(value)
         return params, state
+
+    def advance(
+        self, optimizer: torch.optim.Optimizer, leaves: Sequence[Tensor], run: int, state: State
+    ) -> None:
+        """One step of one run, whose gradients are set; changes the leaves in place."""
+        optimizer.step()
 
 
 def _of(value: float | Tensor, run: int, runs: int) -> float:
