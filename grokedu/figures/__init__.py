@@ -2,7 +2,6 @@
 
 from grokedu.figures.accuracy_and_norm import accuracy_and_norm
 from grokedu.figures.alpha_point import alpha_point
-from grokedu.figures.balance import balance
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
@@ -11,7 +10,6 @@ from grokedu.figures.live import LiveCurves
 from grokedu.figures.llc_sensitivity import llc_sensitivity
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
-from grokedu.figures.orbit import orbit
 from grokedu.figures.radius import Ray, radius
 from grokedu.figures.remedies import remedies
 from grokedu.figures.rescaling import rescaling
@@ -27,7 +25,6 @@ __all__ = [
     "Ray",
     "accuracy_and_norm",
     "alpha_point",
-    "balance",
     "critical_fraction",
     "curves",
     "delays",
@@ -35,7 +32,6 @@ __all__ = [
     "llc_sensitivity",
     "metrics_against_loss",
     "norms",
-    "orbit",
     "radius",
     "remedies",
     "rescaling",

@@ -97,7 +97,9 @@ def measured_degree(
         for r in (1.0, 2.0, 0.25)
     )
     if not base.any():
-        raise ValueError("the outputs are all zero; wanted weights and inputs with some that are not")
+        raise ValueError(
+            "the outputs are all zero; wanted weights and inputs with some that are not"
+        )
     largest = int(base.abs().argmax())
     ratio = scaled[0].flatten()[largest] / base.flatten()[largest]
     if not ratio > 0:

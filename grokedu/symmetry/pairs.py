@@ -20,11 +20,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grokedu.models.parameters import Params
 from grokedu.symmetry.activations import ACTIVATIONS, symmetry_of
 from grokedu.symmetry.charges import conserved_charge
 from grokedu.symmetry.orbit import balance, rescale_neurons
-
-Params = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -115,9 +114,10 @@ class Pair:
     def put(self, params: Params, network: Params) -> dict[str, Tensor]:
         """The tensors with those of the pair replaced by what :meth:`network` would give.
 
-        >>> pair, net = Pair({"A": "ij"}, {"W": "jo"}), {"A": torch.ones(3, 2), "W": torch.ones(2, 5)}
-        >>> pair.put(net, {"A": torch.zeros(3, 2), "W": torch.ones(2, 5)})["A"].sum().item()
-        0.0
+        >>> pair, net = Pair({"A": "ij"}, {"W": "oj"}), {"A": torch.ones(3, 2)}
+        >>> net["W"] = torch.ones(5, 2)
+        >>> pair.put(net, pair.network(net))["W"].shape
+        torch.Size([5, 2])
         """
         found = dict(params)
         for side, matrix in ((self.incoming, network["A"]), (self.outgoing, network["W"].mT)):
@@ -237,6 +237,8 @@ def balance_pairs(
     if min(degrees) <= 0:
         raise ValueError(f"the pairs have the degrees {degrees}; only positive ones have a least")
     found = {name: tensor.detach() for name, tensor in params.items()}
+    dtype = found[next(iter(pairs[0].incoming))].dtype
+    enough = max(tolerance, 100 * torch.finfo(dtype).eps)
     for _ in range(sweeps):
         for pair, degree in zip(pairs, degrees, strict=True):
             found = pair.put(found, balance(pair.network(found), degree))
@@ -244,11 +246,11 @@ def balance_pairs(
             _unbalanced(pair.network(found), degree)
             for pair, degree in zip(pairs, degrees, strict=True)
         )
-        if unbalanced <= max(tolerance, 100 * torch.finfo(found[[*pairs[0].incoming][0]].dtype).eps):
+        if unbalanced <= enough:
             return found
     raise RuntimeError(
         f"not balanced after {sweeps} sweeps: the charge of a neuron is still {unbalanced:.2g} of "
-        f"the squared norm of what leads in; wanted at most {tolerance:.2g}"
+        f"the squared norm of what leads in; wanted at most {enough:.2g}"
     )
 
 
