@@ -17,6 +17,7 @@ from torch import Tensor
 
 from grokedu import figures, symmetry
 from grokedu.claims.outcome import Verdict, over_seeds
+from grokedu.measures import l2_norm
 from grokedu.measures.arrays import Array
 from grokedu.models.parameters import Params
 from grokedu.symmetry.examples import ReluNetwork, moved, sine_task, squared_error
@@ -38,8 +39,8 @@ class Arm(NamedTuple):
 
 
 ARMS = {
-    "SGD": Arm(SGD, 0.1, 10.0, 0.0),
-    "SGD, decay": Arm(SGD, 0.1, 10.0, 0.1),
+    "SGD": Arm(SGD, 0.05, 10.0, 0.0),
+    "SGD, decay": Arm(SGD, 0.05, 10.0, 0.1),
     "Adam": Arm(Adam, 0.01, 2.0, 0.0),
     "AdamW, decay": Arm(AdamW, 0.01, 2.0, 0.5),
 }
@@ -52,11 +53,13 @@ class Found:
     Attributes:
         moved: (T, S) the sum of the changes' sizes over the neurons, over that of the charges.
         left: (T, S) the part of the charges that is left, along what they were.
+        excess: (S,) norm over least norm at the end; under ("start", 1) before training.
         smaller: how many times smaller the smaller steps are.
     """
 
     moved: Mapping[tuple[str, int], Array]
     left: Mapping[tuple[str, int], Array]
+    excess: Mapping[tuple[str, int], Array]
     smaller: int
 
 
@@ -113,6 +116,7 @@ def measure(
     stacked = {name: torch.stack([net[name] for net in nets]) for name in nets[0]}
     changed: dict[tuple[str, int], Array] = {}
     left: dict[tuple[str, int], Array] = {}
+    excess = {("start", 1): _excess(stacked)}
     for name, arm in ARMS.items():
         for part in (1, smaller):
             steps = round(arm.time * part / arm.lr)
@@ -126,7 +130,14 @@ def measure(
             size = now[0].abs().sum(-1)
             changed[name, part] = ((now - now[0]).abs().sum(-1) / size).numpy()
             left[name, part] = ((now * now[0]).sum(-1) / now[0].square().sum(-1)).numpy()
-    return Found(changed, left, smaller)
+            excess[name, part] = _excess(runs.params)
+    return Found(changed, left, excess, smaller)
+
+
+def _excess(params: Params) -> Array:
+    """(S,) norm over least norm of networks with a run axis."""
+    least = torch.vmap(lambda net: l2_norm(symmetry.balance(net)))(dict(params))
+    return np.asarray((torch.vmap(l2_norm)(dict(params)) / least).numpy())
 
 
 def _charges(params: Params, conserved_charge: Charge) -> Tensor:
@@ -154,13 +165,14 @@ def says(found: Found) -> str:
 
 
 def table(found: Found) -> str:
-    """What is left of the charges at the end with the smaller steps, a line an arm; and theory."""
-    lines = [
-        f"{name:13} left of the charges with the smaller steps: "
-        f"{over_seeds(found.left[name, found.smaller][-1], '.3f')}"
-        for name in ARMS
-    ]
-    return "\n".join([*lines, f"theory for SGD with decay: {np.exp(-2):.3f}"])
+    """What is left of the charges with the smaller steps, and how far from balance that is."""
+    titles = ("left of the charges", "norm over least norm")
+    lines = [f"{'':13} {' '.join(f'{title:>24}' for title in titles)}"]
+    lines.append(f"{'start':13} {'1':>24} {over_seeds(found.excess['start', 1]):>24}")
+    for name in ARMS:
+        left = over_seeds(found.left[name, found.smaller][-1], ".3f")
+        lines.append(f"{name:13} {left:>24} {over_seeds(found.excess[name, found.smaller]):>24}")
+    return "\n".join([*lines, f"theory for the charges, SGD with decay: {np.exp(-2):.3f}"])
 
 
 def draw(found: Found) -> figures.Described:

@@ -19,6 +19,7 @@ from grokedu.figures.style import BLACK, BLUE, GREEN, VERMILION, Described, log_
 from grokedu.measures.arrays import Array
 from grokedu.models.parameters import Params
 from grokedu.symmetry.examples import ReluNetwork, sine_task, squared_error
+from grokedu.tasks import Task
 from grokedu.training import train
 from grokedu.training.optimizers import Adam
 
@@ -65,30 +66,31 @@ def measure(
     tops, norms, losses, errors = [], [], [], []
     for run, seed in enumerate(seeds):
         net = {name: runs.params[name][run] for name in ("A", "b", "W")}
-        loss, curvature = hessian(net, seed)
+        task = sine_task(seed)
+        loss, curvature = hessian(net, task)
         incoming = torch.arange(len(curvature)) < len(curvature) - net["W"].numel()
         tops.append(sharpness_along_orbit(curvature, incoming, BETAS))
         norms.append(norm_along_orbit(net, BETAS))
         losses.append(float(loss))
-        _, there = hessian(rescale_neurons(net, BETAS[AGAIN].expand(len(net["b"]))), seed)
+        _, there = hessian(rescale_neurons(net, BETAS[AGAIN].expand(len(net["b"]))), task)
         errors.append(abs(float(torch.linalg.eigvalsh(there)[-1] / tops[-1][AGAIN] - 1)))
     curves, lengths = (torch.stack(each, dim=1).numpy() for each in (tops, norms))
     return Found(curves, lengths, np.array(losses), max(errors))
 
 
-def hessian(net: Params, seed: int) -> tuple[Tensor, Tensor]:
+def hessian(net: Params, task: Task) -> tuple[Tensor, Tensor]:
     """The loss and its Hessian, (d, d): the weights of A, then b, then W.
 
     Args:
         net: one ReLU network.
-        seed: of its task.
+        task: whose train examples it is judged on.
     """
     sizes = [net[name].numel() for name in ("A", "b", "W")]
 
     def loss(flat: Tensor) -> Tensor:
         parts = zip(("A", "b", "W"), flat.split(sizes), strict=True)
         named = {name: part.view(net[name].shape) for name, part in parts}
-        return squared_error(named, sine_task(seed))
+        return squared_error(named, task)
 
     flat = torch.cat([net[name].flatten() for name in ("A", "b", "W")])
     return loss(flat), torch.func.hessian(loss)(flat)

@@ -18,6 +18,8 @@ from grokedu.claims.transformer_norms import linked_ratios
 from grokedu.measures.arrays import Array
 from grokedu.training.runs import Runs
 
+# What stands beside W_E and W_U in the identity of the least norm, brought to W_U's side.
+OTHERS = {"W_Q": 1, "W_K": 1, "W_pos": -1, "b_in": -1, "b_out": -1}
 EARLY = 600  # a step at which all have generalised
 
 
@@ -56,6 +58,13 @@ def shares(runs: Runs) -> dict[str, Array]:
     return {name: runs[f"norm_{name}"][-1] / mean for name in REST}
 
 
+def predicted(runs: Runs, at: int) -> Array:
+    """(S,) the ratio of W_E to W_U that the least norm's identity gives for the other norms."""
+    square = {name: runs[f"norm_{name}"][at].astype(float) ** 2 for name in (*OTHERS, "W_U")}
+    rest = sum(sign * square[name] for name, sign in OTHERS.items())
+    return np.sqrt(np.clip(1 + rest / square["W_U"], 0, None))
+
+
 def judge(found: Found) -> Verdict:
     """Whether the six are within a tenth of each other, and all others below a tenth of them."""
     equal = bool((spread(found.decayed, -1) < 1.1).all())
@@ -92,6 +101,8 @@ def table(found: Found) -> str:
     for name in REST:
         told = [over_seeds(decayed[f"norm_{name}"][at]) for at in (0, early, -1)]
         lines.append(f"norm of {name:5}: {', then '.join(told)}")
+    told = [over_seeds(predicted(decayed, at)) for at in (early, -1)]
+    lines.append(f"W_E to W_U if all four were balanced: {told[0]}, then {told[1]}")
     over = decayed["l2_norm"] / decayed["least_norm"]
     lines.append(
         f"norm over least norm: at most {over.max():.2f}, at the end {over_seeds(over[-1], '.4f')}"
