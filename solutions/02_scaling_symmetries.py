@@ -32,40 +32,31 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from grokedu import figures, symmetry
-from grokedu.claims.artifacts import load_ensemble, load_transformer_norms
-from grokedu.claims.explorers import SymmetryExplorer
+from grokedu import figures
 from grokedu.lessons import l02_scaling_symmetries as check
-from grokedu.measures import accuracy, cross_entropy, l2_norm
 from grokedu.models import TwoLayer
-from grokedu.training.optimizers import SGD, Adam, AdamW
-from grokedu.claims.transformer_norms import linked_ratios, train_transformers
-from grokedu.training.runs import Runs
-from grokedu.claims.scale import scaled
-from grokedu.symmetry import examples
 from grokedu.tasks import make_task
 from grokedu.training import train
 
 torch.set_num_threads(1)  # matrices this small gain nothing from a second thread
+
+# %% setup="experiments"
+from grokedu.claims import activation_degrees, charge_kept, flatness, homogeneity
+from grokedu.claims import norm_excess, norm_of_function, norms_equal
+from grokedu.claims import orbit_invariants, orbit_start, transformer_norms
+from grokedu.claims.explorers import SymmetryExplorer
+from grokedu.claims.scale import scaled
+from grokedu.symmetry import examples
+
 seeds = range(scaled(5, 2))
-addition = partial(make_task, "modular_addition", 31, 0.5)  # from a seed to its split
-
-
-def said(values: Sequence[float] | np.ndarray, form: str = ".2f") -> str:
-    """The median over seeds, with the lowest and the highest."""
-    numbers = np.asarray(values, dtype=float)
-    if not numbers.size:
-        return "none"
-    return f"{np.median(numbers):{form}} ({numbers.min():{form}} to {numbers.max():{form}})"
-
 
 # %% [markdown]
-# The last function prints results: a median over seeds with the lowest and the highest. With five seeds that says
-# all there is; an interval would be a guess from five numbers.
+# The first cell has what your answers need, the second the experiments that your functions will be used in; their
+# code is short and worth reading (`grokedu/claims`). Results are printed as a median over seeds with the lowest
+# and the highest. With five seeds that says all there is; an interval would be a guess from five numbers.
 #
 # ## 1 · Which rescaling does an activation allow?
 #
@@ -94,20 +85,10 @@ def said(values: Sequence[float] | np.ndarray, form: str = ".2f") -> str:
 
 # %% experiment="activations"
 if check.ready("symmetry_of", "rescale_neurons"):
-    acts = {"ReLU": torch.relu, "x²": torch.square, "linear": lambda z: z}
-    acts |= {"GELU": nn.functional.gelu, "tanh": torch.tanh}
-    print(f"{'':8} {'degree':>6}   change of the outputs, as a share of their size")
-    for name, act in acts.items():
-        degree, changes = symmetry_of(act), []
-        for seed in seeds:
-            draw = torch.Generator().manual_seed(seed)
-            normal = partial(torch.randn, generator=draw, dtype=torch.float64)
-            net = {"A": normal(3, 20), "b": normal(20), "W": normal(20, 4)}
-            x, betas = normal(200, 3), 5 ** (2 * torch.rand(20, generator=draw).double() - 1)
-            other = rescale_neurons(net, betas, 1.0 if degree is None else degree)
-            before, after = (act(x @ one["A"] + one["b"]) @ one["W"] for one in (net, other))
-            changes.append(float((after - before).norm() / before.norm()))
-        print(f"{name:8} {degree if degree is not None else 'none':>6}   {said(changes, '.1e')}")
+    degrees = activation_degrees.measure(
+        seeds, symmetry_of=symmetry_of, rescale_neurons=rescale_neurons
+    )
+    print(activation_degrees.table(degrees))
 
 # %% [markdown]
 # $10^{-16}$ is what float64 rounds away. So ReLU and linear networks have the symmetry with $k = 1$, networks
@@ -141,6 +122,7 @@ check.predict("norm-of-function", ...)
 
 # %% experiment="grok-five"
 if check.ready():
+    addition = partial(make_task, "modular_addition", 31, 0.5)  # from a seed to its split
     grokked = train(
         TwoLayer(31, 64),
         addition,
@@ -150,34 +132,21 @@ if check.ready():
         dtype=torch.float64,
         progress=False,
     )
-    print(f"test accuracies {np.round(grokked['test_accuracy'][-1], 3).tolist()}")
-    networks = [
-        examples.one_matrix({name: tensor[run] for name, tensor in grokked.params.items()})
-        for run in range(len(seeds))
-    ]
+    print(f"test accuracies {grokked['test_accuracy'][-1].round(3).tolist()}")
+    each = [{name: tensor[run] for name, tensor in grokked.params.items()} for run in seeds]
+    networks = [examples.one_matrix(params) for params in each]
 
 # %% experiment="hundred-norms"
 if check.ready("norm_along_orbit", "rescale_neurons"):
-    betas = torch.logspace(-1.2, 2, 300, dtype=torch.float64)
-    along = torch.stack([norm_along_orbit(net, betas, degree=2.0) for net in networks], dim=1)
-    label = ("scale β of every neuron", "L2 norm of all weights", "xy")
-    curve = figures.Panel(betas.numpy(), {"grokked networks": along.numpy()}, *label)
-    figures.show(figures.traces([curve], title="One function each, at all these norms"))
-    apart, kept = [], []
-    for seed, net in zip(seeds, networks, strict=True):
-        pairs = addition(seed).inputs
-        before = examples.logits(net, pairs)
-        for beta in betas[::20]:
-            after = examples.logits(rescale_neurons(net, beta.expand(64), degree=2.0), pairs)
-            apart.append(float((after - before).abs().max() / before.abs().max()))
-            kept.append(bool((after.argmax(-1) == before.argmax(-1)).all()))
-    reach = (along.max(0).values / along.min(0).values).numpy()
-    check.settle(
-        "norm-of-function",
-        f"norms up to {said(reach, '.0f')} times the least one, with outputs the same to "
-        f"{max(apart):.0e} of their size, and all predictions equal in {np.mean(kept):.0%}",
-        "holds" if max(reach) < 2 else "holds in a window" if max(reach) < 10 else "fails",
+    on_orbit = norm_of_function.measure(
+        networks,
+        addition(0).inputs,  # all pairs
+        norm_along_orbit=norm_along_orbit,
+        rescale_neurons=rescale_neurons,
     )
+    figures.show(norm_of_function.draw(on_orbit))
+    verdict = norm_of_function.judge(on_orbit)
+    check.settle("norm-of-function", norm_of_function.says(on_orbit), verdict)
 
 # %% [markdown]
 # Nothing stops you at a hundred; go on until float64 overflows. So **the norm is not a property of the
@@ -212,34 +181,10 @@ check.predict("norm-excess", ...)
 
 # %% experiment="norm-excess"
 if check.ready("balance"):
-
-    def excess(net: Mapping[str, Tensor]) -> float:
-        """Norm over least norm of a network of squares."""
-        return float(l2_norm(net) / l2_norm(balance(net, 2.0)))
-
-    kept = load_ensemble().select(fraction=0.5, seed=0)  # ten runs of lesson 01's ensemble
-    steps = [*kept.checkpoints]
-    over = {
-        step: [
-            excess(
-                examples.one_matrix({k: v.double() for k, v in kept.checkpoint(step, run).items()})
-            )
-            for run in range(len(kept))
-        ]
-        for step in steps
-    }
-    print("norm over least norm, ten runs: two learning rates, five weight decays")
-    for step in (0, 10, 100, 1000, 6000):
-        print(f"  step {step:4}  {said(over[step], '.4f')}")
-    ends = [excess(net) for net in networks]
-    print(f"the networks that you trained, at the end: {said(ends, '.4f')}")
-    most = max(*ends, *(max(over[step]) for step in steps if step >= 100))
-    check.settle(
-        "norm-excess",
-        f"from step 100 on at most {most:.4f} times the least norm, in {len(kept)} runs of the "
-        f"ensemble and {len(ends)} of your own; at the start {max(over[0]):.3f}",
-        "holds" if min(ends) > 2 else "holds in a window" if most > 1.1 else "fails",
-    )
+    above_least = norm_excess.measure(networks, balance=balance)
+    print(norm_excess.table(above_least))
+    verdict = norm_excess.judge(above_least)
+    check.settle("norm-excess", norm_excess.says(above_least), verdict)
 
 # %% [markdown]
 # Dinh's objection is right, and here it is idle. In lesson 01 the norm *was* the least norm, nearly, at every
@@ -269,32 +214,14 @@ if check.ready("balance"):
 
 # %% experiment="invariants"
 if check.ready("rescale_neurons", "path_norm", "balance"):
-
-    def numbers_of(net: Mapping[str, Tensor]) -> dict[str, float]:
-        into = math.hypot(float(net["A"].norm()), float(net["b"].norm()))
-        layers = [(net["A"], net["b"]), (net["W"], torch.zeros(2, dtype=torch.float64))]
-        return {
-            "L2 norm": float(l2_norm(net)),
-            "product of the layers' norms": into * float(net["W"].norm()),
-            "path norm": float(path_norm(layers)),
-            "least norm": float(l2_norm(balance(net))),
-        }
-
-    small, *_ = examples.relu_networks(seeds)
-    found: dict[tuple[str, int], list[float]] = {}
-    for alike in (1, 16):  # how many neurons have a β of their own
-        for seed in seeds:
-            draw = torch.Generator().manual_seed(seed)
-            net, points = {name: tensor[seed] for name, tensor in small.items()}, []
-            for _ in range(scaled(200, 20)):
-                betas = torch.randn(alike, generator=draw, dtype=torch.float64).exp()
-                points.append(numbers_of(rescale_neurons(net, betas.expand(16))))
-            for name in points[0]:
-                values = [point[name] for point in points]
-                found.setdefault((name, alike), []).append(max(values) / min(values))
-    print(f"{'largest over smallest':28} {'one β for all':>24} {'a β for each neuron':>24}")
-    for name in points[0]:
-        print(f"{name:28} {said(found[name, 1]):>24} {said(found[name, 16]):>24}")
+    ratios = orbit_invariants.measure(
+        seeds,
+        scaled(200, 20),
+        rescale_neurons=rescale_neurons,
+        path_norm=path_norm,
+        balance=balance,
+    )
+    print(orbit_invariants.table(ratios))
 
 # %% [markdown]
 # The path norm and the least norm survive everything. The product of the layers' norms survives only when whole
@@ -330,7 +257,7 @@ if check.ready("rescale_neurons", "path_norm", "balance"):
 # $$Q(w') = (1-\eta\lambda)^2\,Q(w) + \eta^2\,Q(g) ,$$
 #
 # where $Q(g)$ is the charge of the gradient, taken as if it were weights. Without decay, over a fixed time
-# $\eta t$, the second term adds up to something proportional to $\eta$: halve the step and you halve the error.
+# $\eta t$, the second term adds up to something that becomes proportional to $\eta$ as $\eta$ falls.
 # With decay the first one makes $Q$ fall like $e^{-2\lambda\eta t}$, and the network *goes* to its least norm.
 # For Adam the step is not the gradient, the mixed term is not zero, and nothing is promised.
 #
@@ -347,80 +274,28 @@ check.predict("charge-kept", ...)
 
 # %% experiment="one-step"
 if check.ready("conserved_charge"):
-    start, x, y = examples.relu_networks(seeds, spread=0.7)
-    g, lr, decay = examples.squared_error_gradient(start, x, y), 0.1, 0.05
-    after = {name: (1 - lr * decay) * tensor - lr * g[name] for name, tensor in start.items()}
-    law = (1 - lr * decay) ** 2 * conserved_charge(start) + lr**2 * conserved_charge(g)
-    print(f"largest charge {conserved_charge(start).abs().max():.2f}")
-    print(f"largest error of the law {(conserved_charge(after) - law).abs().max():.1e}")
+    charge, error = charge_kept.one_step(seeds, conserved_charge=conserved_charge)
+    print(f"largest charge {charge:.2f}, largest error of the law {error:.1e}")
 
 # %% experiment="charges"
 if check.ready("conserved_charge"):
-    first, shares = conserved_charge(start), np.linspace(0, 1, 21)
-    kinds = {  # how to make it, its learning rate, and the time ηt it trains for
-        "SGD": (SGD, 0.1, 10.0),
-        "SGD, decay": (partial(SGD, weight_decay=0.1), 0.1, 10.0),
-        "Adam": (Adam, 0.01, 2.0),
-        "AdamW, decay": (partial(AdamW, weight_decay=0.5), 0.01, 2.0),
-    }
-    smaller = scaled(10, 2)  # each is run again, with steps so many times smaller
-
-    def changes(name: str, part: int) -> tuple[np.ndarray, np.ndarray]:
-        """How far the charges moved, as a share of them, and what share is left; (T, S) each."""
-        make, lr, time = kinds[name]
-        optimizer, steps = make(lr / part), round(time * part / lr)
-        net, rows = {name: tensor.clone() for name, tensor in start.items()}, []
-        state = optimizer.init(net)
-        for step in range(steps + 1):
-            if step in np.rint(shares * steps):
-                now = conserved_charge(net)
-                moved = (now - first).abs().sum(-1) / first.abs().sum(-1)
-                rows.append((moved, (now * first).sum(-1) / first.square().sum(-1)))
-            net, state = optimizer.step(net, examples.squared_error_gradient(net, x, y), state)
-        return tuple(torch.stack(each).numpy() for each in zip(*rows, strict=True))
-
-    trained = {(name, part): changes(name, part) for name in kinds for part in (1, smaller)}
-    theory = np.exp(-2 * shares)  # with decay, λ times ηt is 1 at the end
-    label = "share of the training time ηt"
-    left = figures.Panel(
-        shares,
-        {name: trained[name, smaller][1] for name in kinds},
-        label,
-        "share of the charge that is left",
-        predicted={"theory, SGD": np.ones(21), "theory, SGD, decay": theory},
-    )
-    both = [(name, part) for name in ("SGD", "Adam") for part in (1, smaller)]
-    right = figures.Panel(
-        shares[1:],
-        {
-            f"{name}, η = {kinds[name][1] / part:g}": trained[name, part][0][1:]
-            for name, part in both
-        },
-        label,
-        "change of the charges, as a share of them",
-        "y",
-    )
-    figures.show(figures.traces([left, right], title="ReLU networks, each neuron with a charge"))
-    moved = {key: said(values[-1], ".4f") for key, (values, _) in trained.items()}
-    for name in kinds:
-        ended = said(trained[name, smaller][1][-1], ".3f")
-        print(f"{name:13} left of the charges with the smaller steps: {ended}")
-    print(f"theory for SGD with decay: {theory[-1]:.3f}")
-    keeps = [np.median(trained[name, smaller][0][-1]) < 0.01 for name in ("SGD", "Adam")]
-    check.settle(
-        "charge-kept",
-        f"without decay, the charges moved by {moved['SGD', 1]} of their size under SGD and by "
-        f"{moved['SGD', smaller]} with smaller steps; by {moved['Adam', 1]} under Adam and by "
-        f"{moved['Adam', smaller]} with smaller steps",
-        "holds" if all(keeps) else "holds in a window" if any(keeps) else "fails",
-    )
+    # Held: the networks, their data and the time ηt. Varied: the optimizer, and the size of steps.
+    charges = charge_kept.measure(seeds, scaled(10, 2), conserved_charge=conserved_charge)
+    figures.show(charge_kept.draw(charges))
+    print(charge_kept.table(charges))
+    verdict = charge_kept.judge(charges)
+    check.settle("charge-kept", charge_kept.says(charges), verdict)
 
 # %% [markdown]
-# Three things in one picture. Plain descent keeps the charges, the better the smaller its steps, as the law for
-# one step has it. SGD with weight decay lets them decay just as theory says, so that it leads to the least norm.
-# And Adam moves the charges by a large share of themselves, *and no less with steps ten times smaller*: its limit
-# of small steps is not gradient flow. AdamW with decay goes towards balance too, but falls behind the exponential;
-# no theorem here tells you when it arrives.
+# Three things in one picture. Plain descent keeps the charges, the better the smaller its steps. SGD with weight
+# decay lets them decay just as theory says, so that it leads to the least norm. And Adam moves the charges by a
+# large share of themselves, *and no less with steps ten times smaller*: its limit of small steps is not gradient
+# flow. AdamW with decay lowers the charges too, but by less than the exponential; no theorem here tells you when it
+# arrives.
+#
+# Charges say how far a network is from balance in numbers that grow with its norm. The last column asks the other
+# question: how far is its norm from the least one on its orbit? There AdamW comes nearest of the four, and Adam
+# without any decay about as near as SGD with it: charges may stay, or grow, while the norms grow more.
 
 # %% [markdown]
 # ## 6 · Which norms does weight decay make equal?
@@ -447,7 +322,7 @@ if check.ready("conserved_charge"):
 # $$\lVert W_E\rVert^2 + \lVert W_{pos}\rVert^2 + \lVert b_{in}\rVert^2 + \lVert b_{out}\rVert^2 \;=\; \lVert W_U\rVert^2 + \lVert W_Q\rVert^2 + \lVert W_K\rVert^2 .$$
 #
 # So $W_E$ and $W_U$ must come out nearly equal *if* positions, biases, queries and keys are small, and not
-# otherwise.
+# otherwise. In what follows, "residual" is the root of the left side over the right side.
 #
 # **Predict first.** Which part of the retold claim will you find in our runs?
 
@@ -461,65 +336,19 @@ check.predict("norms-equal", ...)
 
 # %% experiment="transformer-norms"
 if check.ready():
-    norms = load_transformer_norms()
-    decayed, free = norms.select(weight_decay=1.0), norms.select(weight_decay=0.0)
-    after = norms.steps > 0
-
-    def linked(runs: Runs, decay: int) -> figures.Panel:
-        values = {name: ratio[after] for name, ratio in linked_ratios(runs).items()}
-        label = f"ratio of norms, weight decay {decay}"
-        return figures.Panel(norms.steps[after], values, "optimizer step", label, "x")
-
-    panels = [linked(decayed, 1), linked(free, 0)]
-    figures.show(figures.traces(panels, title="Ratios that the least norm makes 1, and W_E to W_U"))
-    path = ("W_E", "W_V", "W_O", "W_in", "W_out", "W_U")  # from a token to the logits
-    others = ("W_Q", "W_K", "W_pos")
-    start, end = (
-        {name: decayed[f"norm_{name}"][at] for name in (*path, *others)} for at in (0, -1)
-    )
-    links = (("W_V", "W_O"), ("W_Q", "W_K"), ("W_in", "W_out"))
-    figures.show(figures.balance(start, end, links, title="Weight decay 1, after 3000 steps"))
+    shipped = norms_equal.measure()
+    figures.show(norms_equal.draw_ratios(shipped))
+    figures.show(norms_equal.draw_ends(shipped))
 
 # %% experiment="norms-equal"
 if check.ready():
-    print(f"generalised at step {said(decayed.grokked_at(), '.0f')}")
-    early = int(np.abs(norms.steps - 600).argmin())
-    late, never = linked_ratios(decayed), linked_ratios(free)
-    print(
-        f"{'ratio':12} {f'step {norms.steps[early]}':>22} {'step 3000':>22}   no decay, step 3000"
-    )
-    for name, values in late.items():
-        cells = [f"{said(each):>22}" for each in (values[early], values[-1], never[name][-1])]
-        print(f"{name:12} {' '.join(cells)}")
-
-    def spread(runs: Runs, at: int) -> np.ndarray:
-        """The largest norm of the six over the smallest, run by run."""
-        six = np.array([runs[f"norm_{name}"][at] for name in path])
-        return six.max(0) / six.min(0)
-
-    cells = [f"{said(each):>22}" for each in (spread(decayed, early), spread(decayed, -1))]
-    print(f"{'the six':12} {' '.join(cells)} {said(spread(free, -1)):>22}")
-    reach = np.array([end[name] for name in path])
-    shares = {name: end[name] / reach.mean(0) for name in others}
-    for name in others:
-        told = [f"{said(decayed[f'norm_{name}'][at])}" for at in (0, early, -1)]
-        print(f"norm of {name:5}: {', then '.join(told)}")
-    over = decayed["l2_norm"] / decayed["least_norm"]
-    print(f"norm over least norm: at most {over.max():.2f}, at the end {said(over[-1], '.4f')}")
-    equal, gone = (
-        bool((spread(decayed, -1) < 1.1).all()),
-        all((share < 0.1).all() for share in shares.values()),
-    )
-    check.settle(
-        "norms-equal",
-        f"after 3000 steps the largest of the six is {said(spread(decayed, -1))} times the smallest; "
-        + ", ".join(f"{name} has {said(share)} of their mean" for name, share in shares.items()),
-        "holds" if equal and gone else "holds in a window" if equal or gone else "fails",
-    )
+    print(norms_equal.table(shipped))
+    check.settle("norms-equal", norms_equal.says(shipped), norms_equal.judge(shipped))
 
 # %% [markdown]
 # **Late in training the first half holds.** The six norms agree closely, and each of the four linked ratios is
-# near 1. Which of that did weight decay do? Compare the last column. V and O, in and out, and also $W_E$ and
+# near 1. The identity even says by how much $W_E$ must exceed $W_U$, given the other norms: by 7 %, where 4 % are
+# measured. Which of that did weight decay do? Compare the last column. V and O, in and out, and also $W_E$ and
 # $W_U$ began nearly equal and stayed so even without it. What weight decay did is to bring all of the six to one
 # size. And look at queries and keys: they *began* equal, weight decay first drove them apart, and in the end brought
 # them together again; without it they hardly parted. (Nothing exact links, say, $W_V$ with $W_{in}$. But if
@@ -532,24 +361,25 @@ if check.ready():
 # **Late** is the word that matters. In the first column all five networks had generalised already, and queries
 # had become far larger than keys; the claim `norm-balance` in `docs/claims.md` reports both moments. Equal norms are
 # a sign of a network that has been pressed for long enough, and not of one that has grokked. And mind $W_E$ and
-# $W_U$: at that step the residual stream was far from balance and the two agreed all the same, so no symmetry is the
-# reason for it *there*.
+# $W_U$: at that step balance would have made $W_E$ 1.8 times as large as $W_U$, and the two agreed all the same, so
+# no symmetry is the reason for it *there*.
 #
 # What is not shown: that least norms are where training goes is a theorem for gradient flow and SGD with weight
 # decay. These runs used AdamW, for which section 5 promises nothing. That it ends near balance is a measurement.
 
 # %% experiment="one-transformer"
 if check.ready():
-    live = train_transformers(seeds=[0], steps=scaled(200, 20))
-    for name, values in linked_ratios(live).items():
+    live = transformer_norms.train_transformers(seeds=[0], steps=scaled(200, 20))
+    for name, values in transformer_norms.linked_ratios(live).items():
         print(f"{name:12} {values[0, 0]:.2f} at the start, {values[-1, 0]:.2f} at the end")
 
 # %% [markdown]
 # ## 7 · Does it matter where on the orbit you start?
 #
 # Here is an experiment that only the symmetry makes possible. Take lesson 01's network at its first step, and
-# move it along its orbit before training: $\beta = 1/4$ for every neuron, or 4. The function it starts from is
-# *the same*, to the last digit; the norm is not. Then train as before (weight decay 1).
+# move it along its orbit before training, every neuron by the same $\beta$ from $1/4$ to 4, with your
+# `rescale_neurons`. The function it starts from is *the same*, up to rounding; the norm is not. Then train as
+# before (weight decay 1).
 #
 # **Predict first.** What does the start on the orbit change?
 
@@ -557,70 +387,28 @@ if check.ready():
 check.predict("orbit-start", ...)
 
 # %% experiment="orbit-start"
-if check.ready():
-    started = {
-        beta: train(
-            examples.Elsewhere(31, 64, beta=beta),
-            addition,
-            seeds=seeds,
-            steps=scaled(1500, 100),
-            weight_decay=1.0,
-            progress=False,
-        )
-        for beta in (0.25, 0.5, 1.0, 2.0, 4.0)
-    }
-    after = started[1.0].steps > 0
-
-    def by_beta(name: str, label: str, log: str) -> figures.Panel:
-        values = {f"β = {beta:g}": runs[name][after] for beta, runs in started.items()}
-        return figures.Panel(started[1.0].steps[after], values, "optimizer step", label, log)
-
-    panels = [by_beta("l2_norm", "L2 norm", "xy"), by_beta("test_accuracy", "test accuracy", "x")]
-    figures.show(figures.traces(panels, title="One function to start from, at five norms"))
+if check.ready("rescale_neurons"):
+    # Held: the function, the split, AdamW and its settings. Varied: the point of the orbit.
+    moved = orbit_start.measure(seeds, scaled(1500, 100), rescale_neurons=rescale_neurons)
+    figures.show(orbit_start.draw(moved))
 
 # %% experiment="orbit-end"
-if check.ready():
-    begin, last, when = {}, {}, {}
-    titles = ("norm at the start", "at the end", "generalised at step")
-    print(f"{'β':>5} {titles[0]:>22} {titles[1]:>22} {titles[2]:>22}   runs whose norm fell first")
-    for beta, runs in started.items():
-        begin[beta], last[beta] = runs["l2_norm"][0], runs["l2_norm"][-1]
-        when[beta] = np.nan_to_num(runs.grokked_at(), nan=math.inf)
-        fell = 0
-        for run, step in enumerate(when[beta]):
-            norm = runs["l2_norm"][runs.steps <= step, run]
-            fell += step < math.inf and norm[-1] < 0.99 * norm.max()
-        cells = [said(begin[beta], ".0f"), said(last[beta], ".1f"), said(when[beta], ".0f")]
-        came = int((when[beta] < math.inf).sum())
-        print(f"{beta:5g} {' '.join(f'{cell:>22}' for cell in cells)}   {fell} of {came}")
-    starts, ends = (np.concatenate([*each.values()]) for each in (begin, last))
-    medians = [float(np.median(steps)) for steps in when.values()]
-    pairs = [
-        (late, early)
-        for beta in started
-        if beta != 1.0
-        for late, early in zip(when[beta], when[1.0], strict=True)
-        if early < math.inf
-    ]
-    within, slower = ends.max() / ends.min() < 1.1, max(medians) > 1.1 * min(medians)
-    check.settle(
-        "orbit-start",
-        f"from norms of {starts.min():.0f} to {starts.max():.0f} all end between {ends.min():.1f} "
-        f"and {ends.max():.1f}; runs from elsewhere generalise "
-        f"{said([late / early for late, early in pairs])} times as late as their seed from β = 1",
-        "holds" if within and not slower else "holds in a window" if within else "fails",
-    )
+if check.ready("rescale_neurons"):
+    print(orbit_start.table(moved))
+    check.settle("orbit-start", orbit_start.says(moved), orbit_start.judge(moved))
 
 # %% [markdown]
-# The five arms start from one function, at norms up to more than a hundred times apart, and end at nearly the
-# same norm. In between they could not be more different: some come *down* a long way to that norm and some come
-# *up* to it. Whoever asks in lesson 01's manner "has the norm fallen when it groks?" gets *yes* or *no* according
-# to how the first network was written down.
+# The five arms start from one function, at norms that differ by a factor of 9, and end within one percent of the
+# same norm. On the way there the arm from $\beta = 1/4$ comes *down*, to half of the norm that it began with, and the
+# other four come *up*. Whoever asks in lesson 01's manner "has the norm fallen when it groks?" gets *yes* in every
+# run of that arm and *no* in every other run: the answer depends on how the first network was written down.
 #
 # And yet the writing is not idle. It changes the gradient of each table (large $W$ and small $A$ make large
-# gradients for $A$), what AdamW makes of it, and *when* the network generalises. **The function does not depend
-# on the point of the orbit; training does.** That is why "the norm is arbitrary" and "the norm matters" can both
-# be true. Lesson 06 takes up what a start far from balance does to the way a network learns.
+# gradients for $A$), what AdamW makes of it, and *when* the network generalises: most runs from elsewhere come later
+# than their seed does from $\beta = 1$, by up to two thirds. A larger norm at the start is not what delays them:
+# $\beta = 2$ and $\beta = 4$ come at the same median step, from norms of 16 and 32. **The function does not depend on
+# the point of the orbit; training does.** That is why "the norm is arbitrary" and "the norm matters" can both be
+# true. Lesson 06 takes up what a start far from balance does to the way a network learns.
 
 # %% [markdown]
 # ## 8 · All weights at once
@@ -636,30 +424,10 @@ if check.ready():
 
 # %% experiment="homogeneity"
 if check.ready("homogeneity_degree"):
-    x = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
-    torch.manual_seed(0)
-    plain, biased = partial(nn.Linear, 6, 6, bias=False), partial(nn.Linear, 6, 6)
-    tried = {
-        "three layers": ([plain(), nn.ReLU(), plain(), nn.ReLU(), plain()], [1.0, 1.0], [0, 0, 0]),
-        "a bias in the first": ([biased(), nn.ReLU(), plain()], [1.0], [1, 0]),
-        "biases in both": ([biased(), nn.ReLU(), biased()], [1.0], [1, 1]),
-        "GELU, no biases": ([plain(), nn.GELU(), plain()], [None], [0, 0]),
-    }
-    for name, (layers, degrees, biases) in tried.items():
-        net = nn.Sequential(*layers)
-        counted = homogeneity_degree(degrees, [bool(bias) for bias in biases])
-        found, before = symmetry.homogeneity_degree(net, inputs=x), net(x).argmax(-1)
-        with torch.no_grad():
-            for weight in net.parameters():
-                weight /= 10
-        same = (net(x).argmax(-1) == before).double().mean()
-        print(f"{name:20} counted {counted}, tried {found}; at a tenth {same:.0%} predicted alike")
-    task, net = addition(0), networks[0]
-    print(f"your first network, of squares: counted {homogeneity_degree([2.0], [False, False])}")
-    for r in (0.25, 1.0, 4.0):
-        logits = examples.logits({name: r * each for name, each in net.items()}, task.inputs)
-        right, loss = accuracy(logits, task.targets), cross_entropy(logits, task.targets)
-        print(f"  all weights times {r:4}: accuracy {right:.3f}, loss {loss:.4f}")
+    tried = homogeneity.measure(homogeneity_degree=homogeneity_degree)
+    sizes = homogeneity.at_sizes(networks[0], addition(0))
+    print(homogeneity.table(tried, sizes))
+    print(f"and its degree, counted: {homogeneity_degree([2.0], [False, False])}")
 
 # %% [markdown]
 # So for lesson 01's network the *size* of all weights together cannot change whether it is right about anything;
@@ -687,53 +455,19 @@ check.predict("flatness", ...)
 
 # %% experiment="sharpness"
 if check.ready("sharpness_along_orbit", "norm_along_orbit", "rescale_neurons"):
-    minima, x, y = examples.relu_networks(seeds)
-    optimizer = Adam(0.01)
-    state = optimizer.init(minima)
-    for _ in range(scaled(1500, 50)):
-        gradient = examples.squared_error_gradient(minima, x, y)
-        minima, state = optimizer.step(minima, gradient, state)
-    betas = torch.logspace(-1, 1, 41, dtype=torch.float64)
-    incoming = torch.arange(4 * 16 + 16 + 16 * 2) < 4 * 16 + 16
-
-    def hessian(net: Mapping[str, Tensor], seed: int) -> tuple[Tensor, Tensor]:
-        """The loss and its Hessian, (112, 112): weights of A, then b, then W."""
-
-        def loss(flat: Tensor) -> Tensor:
-            A, b, W = flat.split([64, 16, 32])
-            parts = {"A": A.view(4, 16), "b": b, "W": W.view(16, 2)}
-            return examples.squared_error(parts, x[seed], y[seed])
-
-        flat = torch.cat([net[name].flatten() for name in ("A", "b", "W")])
-        return loss(flat), torch.func.hessian(loss)(flat)
-
-    tops, lengths, losses, errors = [], [], [], []
-    for seed in seeds:
-        net = {name: tensor[seed] for name, tensor in minima.items()}
-        loss, curvature = hessian(net, seed)
-        tops.append(sharpness_along_orbit(curvature, incoming, betas))
-        lengths.append(norm_along_orbit(net, betas))
-        losses.append(float(loss))
-        _, there = hessian(rescale_neurons(net, betas[30].expand(16)), seed)
-        errors.append(float(torch.linalg.eigvalsh(there)[-1] / tops[-1][30] - 1))
-    print(f"your formula against a new Hessian at β = {betas[30]:.2f}: off by {max(errors):.0e}")
-    one = (betas, lengths[0], tops[0], torch.full_like(betas, losses[0]))
-    figures.show(figures.orbit(*one, unit="MSE", title="One of the networks"))
+    minima = flatness.measure(
+        seeds,
+        scaled(1500, 50),
+        sharpness_along_orbit=sharpness_along_orbit,
+        norm_along_orbit=norm_along_orbit,
+        rescale_neurons=rescale_neurons,
+    )
+    figures.show(flatness.draw(minima))
 
 # %% experiment="flatness"
 if check.ready("sharpness_along_orbit", "norm_along_orbit", "rescale_neurons"):
-    ratio = [float(top.max() / top.min()) for top in tops]
-    print(
-        f"loss {said(losses, '.4f')}, sharpness at β = 1 {said([top[20] for top in tops], '.1f')}"
-    )
-    for name, rows in (("sharpness", tops), ("norm", lengths)):
-        print(f"the {name} is least at β = {said([betas[row.argmin()] for row in rows])}")
-    check.settle(
-        "flatness",
-        f"between β = 0.1 and 10 the sharpness of one function changes by a factor of "
-        f"{said(ratio, '.0f')}, and without bound beyond",
-        "holds" if max(ratio) < 1.1 else "holds in a window" if max(ratio) < 10 else "fails",
-    )
+    print(flatness.table(minima))
+    check.settle("flatness", flatness.says(minima), flatness.judge(minima))
 
 # %% [markdown]
 # Sharpness has no upper bound on the orbit: the curvature along $v$ grows with $\beta^2$. So "this function is a

@@ -78,44 +78,39 @@ X, Y = normal("x", RUNS, 9, 3), normal("y", RUNS, 9)
 Case = tuple[Callable[..., Any], tuple[Any, ...]]
 CASES: dict[str, Case] = {
     # symmetry
-    "rescale": (lambda w: symmetry.rescale(w, PAIR, torch.arange(1.0, 7)), (W,)),
-    "balance": (lambda w: symmetry.balance(w, PAIR), (W,)),
-    "least norm": (lambda w: symmetry.least_norm(w, PAIR, run_axis=True), (W,)),
-    "conserved charge": (lambda w: symmetry.conserved_charge(w, PAIR), (W,)),
-    "charge drift": (lambda w, g: symmetry.charge_drift(w, g, PAIR), (W, G)),
+    "rescale": (lambda w: symmetry.rescale(one_run(w), PAIR, torch.arange(1.0, 7)), (W,)),
+    "rescaled neurons": (
+        lambda w: symmetry.rescale_neurons(one_run(w), torch.arange(1.0, 7).to(w["A"]), 2.0), (W,)
+    ),
+    "balance": (lambda w: torch.vmap(symmetry.balance)(w), (W,)),
+    "balanced pairs": (lambda w: symmetry.balance_pairs(one_run(w), [PAIR]), (W,)),
+    "conserved charge": (lambda w: torch.vmap(symmetry.conserved_charge)(w), (W,)),
     "charge by SGD": (
         lambda q: symmetry.charge_under_sgd(q[0], q[1:], lr=0.1, momentum=0.9, weight_decay=0.1),
         (normal("charges", 4, 3),),
     ),
-    "random orbit": (
-        lambda w: symmetry.random_orbit(w, [PAIR], random_stream(0, "orbit"), count=3), (W,)
-    ),
     "norm on the orbit": (
-        lambda w: symmetry.norm_along_orbit(w, PAIR, torch.tensor([0.5, 2.0])), (W,)
+        lambda w: symmetry.norm_along_orbit(one_run(w), torch.tensor([0.5, 2.0]).to(w["A"])), (W,)
     ),
     "sharpness": (
-        lambda w: symmetry.sharpness_along_orbit(
-            quartic, w, PAIR, [0.9, 1.1], generator=streams(), run_axis=True
+        lambda x: symmetry.sharpness_along_orbit(
+            x @ x.mT, (torch.arange(len(x)) < 3).to(x.device), torch.tensor([0.9, 1.1]).to(x)
         ),
-        (W,),
+        (one_run({"x": X})["x"],),
     ),
-    "linear charge": (lambda x: symmetry.linear_charge(x, x.mT), (X,)),
-    "linear balance": (
-        lambda x: torch.linalg.svdvals(symmetry.balance_linear(x.mT, x)[1]), (X,)
-    ),
-    "neuron products": (lambda w: symmetry.neuron_products(w, PAIR), (W,)),
-    "path norm": (lambda w: symmetry.path_norm([w["A"].mT, w["W"].mT], [w["b"], None]), (W,)),
-    "product of norms": (
-        lambda w: symmetry.product_of_norms(w, ["A", "W"], run_axis=True), (W,)
+    "path norm": (
+        lambda w: symmetry.path_norm([(w["A"][0], w["b"][0]), (w["W"][0], w["W"][0, 0])]), (W,)
     ),
     "degree": (
         lambda w: torch.tensor(
-            symmetry.homogeneity_degree(lambda v: LARGE.apply(v, PAIRS.to(v["A"].device)), w)
+            symmetry.measured_degree(lambda v: LARGE.apply(v, PAIRS.to(v["A"].device)), w)
         ),
         (weights_of(LARGE),),
     ),
     "balanced transformer": (
-        lambda w: measures.l2_norm(symmetry.balance_transformer(w), run_axis=True),
+        lambda w: symmetry.balance_pairs(
+            one_run(w), [*symmetry.transformer_pairs().values(), symmetry.residual_pair()]
+        ),
         (weights_of(TRANSFORMER),),
     ),
     # sphere

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from grokedu.figures.style import Described
+from grokedu.measures.arrays import Array
 
 Verdict = Literal["holds", "holds in a window", "undecided", "fails"]
 
@@ -60,3 +61,17 @@ def said(found: dict[str, float], form: str = ".0f") -> str:
     '-0.90 [-inf, -0.80]'
     """
     return f"{found['value']:{form}} [{found['low']:{form}}, {found['high']:{form}}]"
+
+
+def over_seeds(values: Sequence[float] | Array, form: str = ".2f") -> str:
+    """The median over seeds with the lowest and the highest, as lessons print it.
+
+    With a handful of seeds that says all there is; an interval would be a guess.
+
+    >>> over_seeds([3.0, 1.0, 2.0]), over_seeds([])
+    ('2.00 (1.00 to 3.00)', 'none')
+    """
+    numbers = np.asarray(values, dtype=float)
+    if not numbers.size:
+        return "none"
+    return f"{np.median(numbers):{form}} ({numbers.min():{form}} to {numbers.max():{form}})"

@@ -11,15 +11,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from grokedu.claims import artifacts
 from grokedu.claims.outcome import provenance
 from grokedu.measures import l2_norm
 from grokedu.measures.arrays import Array
+from grokedu.models.parameters import Params
 from grokedu.models.transformer import Transformer
-from grokedu.symmetry import balance, residual_pair, transformer_pairs
-from grokedu.symmetry.pairs import Params
+from grokedu.symmetry import balance_pairs, residual_pair, transformer_pairs
 from grokedu.tasks import make_task
 from grokedu.training import log_spaced, train
 from grokedu.training.runs import Runs
@@ -97,9 +98,11 @@ def linked_ratios(runs: Runs) -> dict[str, Array]:
 
 
 def least_norm(params: Params) -> Tensor:
-    """The norm at the least point of the orbit, (S,); params have a run axis."""
+    """The norm of each run at the least point of its orbit, (S,); params have a run axis."""
     pairs = [*transformer_pairs().values(), residual_pair()]
-    return l2_norm(balance(params, pairs, tolerance=1e-4), run_axis=True)
+    runs = len(next(iter(params.values())))
+    each = [{name: tensor[run] for name, tensor in params.items()} for run in range(runs)]
+    return torch.stack([l2_norm(balance_pairs(net, pairs, tolerance=1e-4)) for net in each])
 
 
 def ship(folder: Path = artifacts.FOLDER) -> Path:

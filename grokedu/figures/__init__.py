@@ -1,7 +1,6 @@
 """Figures: one function a figure, each with an alt text, which ``show(figure)`` displays too."""
 
 from grokedu.figures.alpha_point import alpha_point
-from grokedu.figures.balance import balance
 from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
@@ -10,7 +9,6 @@ from grokedu.figures.live import LiveCurves
 from grokedu.figures.llc_sensitivity import llc_sensitivity
 from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
-from grokedu.figures.orbit import orbit
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.style import Described, show
 from grokedu.figures.traces import Panel, traces
@@ -22,7 +20,6 @@ __all__ = [
     "LiveCurves",
     "Panel",
     "alpha_point",
-    "balance",
     "critical_fraction",
     "curves",
     "delays",
@@ -30,7 +27,6 @@ __all__ = [
     "llc_sensitivity",
     "metrics_against_loss",
     "norms",
-    "orbit",
     "rescaling",
     "show",
     "traces",

@@ -16,66 +16,39 @@ Write ``<x, y> = <x_u, y_u> - k <x_v, y_v>`` for the indefinite product that bel
   recursion of its own: :func:`charge_under_sgd` (in the continuum: Kunin et al. 2021, arXiv
   2012.04728; Tanaka and Kunin 2021, arXiv 2105.02716);
 - Adam's update is not the gradient, so that ``2 <w, update>`` does not vanish: a drift of first
-  order in lr, without a closed form. :func:`charge_drift` measures it.
+  order in lr, without a closed form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from grokedu.symmetry.pairs import Pair, Params
 
+def conserved_charge(params: Mapping[str, Tensor], degree: float = 1.0) -> Tensor:
+    """The charge of each hidden neuron, which gradient flow does not change.
 
-def conserved_charge(params: Params, pair: Pair) -> Tensor:
-    """The charge of each neuron, ``|in|^2 - k |out|^2``, of shape (..., N).
+    It combines the squared norm of what leads into the neuron (its column of A and its bias), taken
+    once, with that of what leads out (its row of W), times the number for which gradient flow
+    keeps their difference. A neuron of charge 0 is balanced: of least norm on its orbit.
 
-    Zero is balanced: the least norm on the orbit.
-
-    Raises:
-        ValueError: if the activation allows no rescaling.
-
-    >>> net = {"A": torch.tensor([[3.0]]), "b": torch.tensor([1.0]), "W": torch.tensor([[2.0]])}
-    >>> conserved_charge(net, Pair({"A": "ij", "b": "j"}, {"W": "jo"}, "relu")).item()  # 9+1-4
-    6.0
-    >>> conserved_charge(net, Pair({"A": "ij"}, {"W": "jo"}, "square")).item()  # 9 - 2 * 4
-    1.0
-    """
-    return charge_product(params, params, pair)
-
-
-def charge_product(first: Params, second: Params, pair: Pair) -> Tensor:
-    """The indefinite product ``<x_in, y_in> - k <x_out, y_out>`` of each neuron, (..., N).
-
-    It is zero for the weights and the gradient of any loss of the outputs.
-
-    >>> x, y = ({"A": torch.tensor([[a]]), "W": torch.tensor([[1.0]])} for a in (2.0, 3.0))
-    >>> charge_product(x, y, Pair({"A": "ij"}, {"W": "jo"}, "relu")).item()
-    5.0
-    """
-    into, out = pair.products(first, second)
-    return into - pair.degree * out
-
-
-def charge_drift(before: Params, after: Params, pair: Pair) -> tuple[Tensor, Tensor]:
-    """How one update changed the charge, whatever made it: the terms of first and second order.
-
-    With ``D = after - before`` the change is exactly ``2 <before, D> + <D, D>``. The first vanishes
-    for plain gradient descent, so that there the drift is of order lr^2; it does not for Adam.
+    Args:
+        params: "A" of shape (I, N), "b" of shape (N,) and "W" of shape (N, O).
+        degree: the activation's.
 
     Returns:
-        Both terms, (..., N) each.
+        The charges, of shape (N,).
 
-    >>> before = {"A": torch.tensor([[3.0]]), "W": torch.tensor([[2.0]])}
-    >>> after = {"A": torch.tensor([[4.0]]), "W": torch.tensor([[2.0]])}
-    >>> first, second = charge_drift(before, after, Pair({"A": "ij"}, {"W": "jo"}))
-    >>> first.item(), second.item()  # 16 - 9 = 6 + 1
-    (6.0, 1.0)
+    Source: Du and others 2018 (arXiv 1806.00900).
+
+    >>> params = {"A": torch.tensor([[3.0]]), "b": torch.tensor([1.0]), "W": torch.tensor([[2.0]])}
+    >>> conserved_charge(params), conserved_charge(params, degree=2.0)
+    (tensor([6.]), tensor([2.]))
     """
-    step = {name: after[name] - before[name] for name in (*pair.incoming, *pair.outgoing)}
-    return 2 * charge_product(before, step, pair), charge_product(step, step, pair)
+    into = params["A"].square().sum(dim=0) + params["b"].square()
+    return into - degree * params["W"].square().sum(dim=1)
 
 
 def charge_under_sgd(
@@ -99,13 +72,13 @@ def charge_under_sgd(
     ``Q <- (1 - lr weight_decay)^2 Q + lr^2 <g, g>``.
 
     Args:
-        start: (...), the charges before the first step.
-        buffers: T tensors (...), the charges of the buffers of steps 0 .. T-1; without momentum and
+        start: (N,), the charges before the first step.
+        buffers: T tensors (N,), the charges of the buffers of steps 0 .. T-1; without momentum and
             decay, those of the gradients.
         lr, momentum, weight_decay: the optimizer's.
 
     Returns:
-        (T+1, ...), the charges after 0 .. T steps.
+        (T+1, N), the charges after 0 .. T steps.
 
     >>> charge_under_sgd(torch.tensor(2.0), [torch.tensor(3.0)] * 2, lr=0.1)
     tensor([2.0000, 2.0300, 2.0600])

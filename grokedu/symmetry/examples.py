@@ -1,6 +1,6 @@
 """Small networks to try symmetries on: squares that add modulo p, and ReLU with biases.
 
-All are dictionaries {"A": (..., I, N), "b": (..., N), "W": (..., N, O)} of ``act(x A + b) W``.
+Both are dictionaries {"A": (I, N), "b": (N,), "W": (N, O)} of ``act(x A + b) W``.
 """
 
 from __future__ import annotations
@@ -12,119 +12,135 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grokedu.models.two_layer import TwoLayer
-from grokedu.symmetry.orbit import rescale
-from grokedu.symmetry.pairs import Pair, Params
+from grokedu.symmetry.orbit import rescale_neurons
+from grokedu.symmetry.pairs import Pair
+from grokedu.tasks import Task, random_stream
+
+# What leads into the neurons of grokedu.models.two_layer's network of squares, and out of them.
+TWO_LAYER = Pair({"A": "ij", "B": "ij"}, {"W": "jo"}, "square")
 
 
-def one_matrix(params: Params) -> dict[str, Tensor]:
-    """The two-layer network's tables A and B under each other as "A", (..., 2p, N); "b" is 0.
+def one_matrix(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The two-layer network's tables A and B under each other as "A", (2p, N); "b" is 0.
 
     Its inputs are two ones in a row of zeros, see :func:`logits`.
 
+    Args:
+        params: "A" and "B" of shape (p, N) and "W" of shape (N, p).
+
+    >>> from grokedu.models import TwoLayer
     >>> net = one_matrix(TwoLayer(5, 8).init(torch.Generator().manual_seed(0)))
     >>> net["A"].shape, net["b"].shape, net["W"].shape
     (torch.Size([10, 8]), torch.Size([8]), torch.Size([8, 5]))
     """
-    both = torch.cat([params["A"], params["B"]], dim=-2)
-    return {"A": both, "b": torch.zeros_like(both[..., 0, :]), "W": params["W"]}
+    return TWO_LAYER.network(params)
 
 
-def logits(net: Params, pairs: Tensor) -> Tensor:
-    """(..., n, p) logits of :func:`one_matrix`'s network of squares.
+def logits(net: Mapping[str, Tensor], pairs: Tensor) -> Tensor:
+    """(n, p) logits of :func:`one_matrix`'s network of squares.
 
+    Args:
+        net: "A" of shape (2p, N), "b" of shape (N,) and "W" of shape (N, p).
+        pairs: int64 (n, 2).
+
+    >>> from grokedu.models import TwoLayer
     >>> params = TwoLayer(5, 8).init(torch.Generator().manual_seed(0))
     >>> pairs = torch.tensor([[1, 2], [4, 0]])
     >>> found = logits(one_matrix(params), pairs)
     >>> bool(torch.allclose(found, TwoLayer(5, 8).apply(params, pairs), atol=1e-6))
     True
     """
-    size = net["A"].shape[-2]
+    size = len(net["A"])
     ones = F.one_hot(pairs[:, 0], size) + F.one_hot(size // 2 + pairs[:, 1], size)
-    return (ones.to(net["A"]) @ net["A"] + net["b"].unsqueeze(-2)).square() @ net["W"]
+    return (ones.to(net["A"]) @ net["A"] + net["b"]).square() @ net["W"]
 
 
 @dataclass(frozen=True)
-class Elsewhere(TwoLayer):
-    """A two-layer network that starts elsewhere on its orbit: the same function, another norm.
+class ReluNetwork:
+    """``relu(x A + b) W``, a model for :func:`grokedu.training.train`; leading axes count runs.
 
     Attributes:
-        beta: the scale of every neuron's incoming weights.
+        inputs, width, outputs: how many inputs, neurons and outputs there are.
 
-    >>> pairs, draw = torch.tensor([[1, 2]]), torch.Generator()
-    >>> nets = [Elsewhere(5, 8, beta=beta) for beta in (1.0, 4.0)]
-    >>> starts = [net.init(draw.manual_seed(0), torch.float64) for net in nets]
-    >>> (starts[1]["A"] / starts[0]["A"])[0, 0].item()
-    4.0
-    >>> torch.allclose(nets[0].apply(starts[0], pairs), nets[1].apply(starts[1], pairs))
-    True
+    >>> net = ReluNetwork().init(torch.Generator().manual_seed(0))
+    >>> {name: tuple(tensor.shape) for name, tensor in net.items()}
+    {'A': (4, 16), 'b': (16,), 'W': (16, 2)}
+    >>> ReluNetwork().apply(net, torch.zeros(5, 4)).shape
+    torch.Size([5, 2])
     """
 
-    beta: float = 1.0
+    inputs: int = 4
+    width: int = 16
+    outputs: int = 2
 
     def init(
         self,
         generator: torch.Generator | Sequence[torch.Generator],
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> dict[str, Tensor]:
-        """As :class:`TwoLayer`'s, rescaled."""
-        params = super().init(generator, dtype, device)
-        incoming = {name: axes for name, axes in _INCOMING.items() if name in params}
-        return rescale(params, Pair(incoming, {"W": "jo"}, self.activation), self.beta)
+        """Normal weights: A over 2, b over 3, W over 4; a leading axis for several generators."""
+        if isinstance(generator, torch.Generator):
+            shapes = (("A", (self.inputs, self.width), 2), ("b", (self.width,), 3))
+            return {
+                name: (torch.randn(shape, generator=generator, dtype=torch.float64) / over).to(
+                    device=device, dtype=dtype
+                )
+                for name, shape, over in (*shapes, ("W", (self.width, self.outputs), 4))
+            }
+        runs = [self.init(one, dtype, device) for one in generator]
+        return {name: torch.stack([run[name] for run in runs]) for name in runs[0]}
+
+    def apply(self, params: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """Outputs (..., n, O) for inputs (n, I), the same for all runs."""
+        return self.apply_each(params, inputs)
+
+    def apply_each(self, params: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """Outputs (S, n, O) for inputs (S, n, I), each run its own."""
+        hidden = inputs.to(params["A"]) @ params["A"] + params["b"].unsqueeze(-2)
+        return torch.relu(hidden) @ params["W"]
 
 
-def relu_networks(
-    seeds: Sequence[int], spread: float = 0.0
-) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """A ReLU network, 4-16-2 with biases, for each seed, with 64 inputs and targets sin(2x).
+def sine_task(seed: int) -> Task:
+    """64 normal inputs of four numbers to train on and 16 to test on; targets sin(2 x1), sin(2 x2).
+
+    >>> sine_task(0).inputs.shape, sine_task(0).targets.shape
+    (torch.Size([80, 4]), torch.Size([80, 2]))
+    """
+    draw = random_stream(seed, "inputs")
+    x = torch.randn(80, 4, generator=draw, dtype=torch.float64)
+    parts = torch.arange(64), torch.arange(64, 80)
+    return Task(x, torch.sin(2 * x[:, :2]), *parts, classes=2, name="sine")
+
+
+def squared_error(net: Mapping[str, Tensor], task: Task) -> Tensor:
+    """The mean squared error of a ReLU network over the examples that a task trains on, a scalar.
 
     Args:
-        seeds: of weights and inputs.
-        spread: each neuron is moved along its orbit by exp(spread * normal); whatever it is, the
-            same seed has the same function and the same data.
+        net: "A" of shape (I, N), "b" of shape (N,) and "W" of shape (N, O).
+        task: of inputs (n, I) and targets (n, O).
 
-    Returns:
-        Float64 weights with a leading run axis, inputs (S, 64, 4) and targets (S, 64, 2).
-
-    >>> params, inputs, targets = relu_networks(range(3))
-    >>> params["A"].shape, inputs.shape, targets.shape
-    (torch.Size([3, 4, 16]), torch.Size([3, 64, 4]), torch.Size([3, 64, 2]))
+    >>> net = {"A": torch.zeros(4, 16), "b": torch.zeros(16), "W": torch.zeros(16, 2)}
+    >>> task = sine_task(0)
+    >>> bool(squared_error(net, task) == task.targets[task.train].square().mean())
+    True
     """
-    runs = []
-    for seed in seeds:
-        draw = torch.Generator().manual_seed(seed)
-        shapes = ((64, 4), (4, 16), (16,), (16, 2), (16,))
-        x, A, b, W, moved = (
-            torch.randn(shape, generator=draw, dtype=torch.float64) for shape in shapes
-        )
-        runs.append((A / 2, b / 3, W / 4, x, torch.sin(2 * x[:, :2]), (spread * moved).exp()))
-    A, b, W, x, y, scale = (torch.stack(each) for each in zip(*runs, strict=True))
-    pair = Pair({"A": "ij", "b": "j"}, {"W": "jo"}, "relu")
-    return rescale({"A": A, "b": b, "W": W}, pair, scale), x, y
+    outputs = ReluNetwork().apply(net, task.inputs[task.train])
+    return (outputs - task.targets[task.train]).square().mean()
 
 
-def squared_error(net: Params, x: Tensor, y: Tensor) -> Tensor:
-    """The mean squared error of ReLU networks, (...).
+def moved(net: Mapping[str, Tensor], seed: int, spread: float = 0.7) -> dict[str, Tensor]:
+    """A ReLU network with each neuron moved along its orbit by exp(spread * normal).
 
-    >>> net = {"A": torch.ones(1, 1), "b": torch.zeros(1), "W": torch.ones(1, 1)}
-    >>> squared_error(net, torch.tensor([[2.0], [-1.0]]), torch.tensor([[0.0], [1.0]]))
-    tensor(2.5000)
+    Args:
+        net: "A" of shape (I, N), "b" of shape (N,) and "W" of shape (N, O).
+        seed: of the scales.
+        spread: the standard deviation of their logarithms.
+
+    >>> net = ReluNetwork().init(torch.Generator().manual_seed(0))
+    >>> bool(squared_error(moved(net, 3), sine_task(0)).isclose(squared_error(net, sine_task(0))))
+    True
     """
-    out = torch.relu(x @ net["A"] + net["b"].unsqueeze(-2)) @ net["W"]
-    return (out - y).square().mean(dim=(-2, -1))
-
-
-def squared_error_gradient(net: Params, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """The gradient of :func:`squared_error`, for each network its own.
-
-    >>> net = {"A": torch.ones(1, 1), "b": torch.zeros(1), "W": torch.ones(1, 1)}
-    >>> squared_error_gradient(net, torch.tensor([[2.0]]), torch.tensor([[0.0]]))["W"].item()
-    8.0
-    """
-    leaves = {name: tensor.detach().requires_grad_() for name, tensor in net.items()}
-    total = squared_error(leaves, x, y).sum()
-    return dict(zip(leaves, torch.autograd.grad(total, [*leaves.values()]), strict=True))
-
-
-_INCOMING: Mapping[str, str] = {"A": "ij", "B": "ij", "b": "j"}
+    draw = random_stream(seed, "orbit")
+    normal = torch.randn(len(net["b"]), generator=draw, dtype=torch.float64)
+    return rescale_neurons(net, (spread * normal).exp().to(net["b"]))

@@ -1,148 +1,149 @@
-"""The orbit of a network: the same function at other weights and other norms."""
+"""The orbit of a two-layer network: the same function at other weights, norms and curvatures.
+
+The network is ``activation(x @ A + b) @ W`` with an activation of degree k. Multiply what leads
+into a neuron by beta, divide what leads out by beta^k, and the function stays: all networks that
+can be reached so are the *orbit* of the first.
+
+With a and c the squared norms of a neuron's incoming and outgoing weights, ``a b^2 + c b^(-2k)`` is
+least at ``b^(2k+2) = k c / a``, where the incoming share is k times the outgoing one. For ReLU
+that is b^2 = |out| / |in|, and the least is 2 |in| |out|.
+
+Each function is for one network; ``torch.vmap`` lifts all of them to many, except
+:func:`rescale_neurons`, which looks at the values of its scales.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from grokedu.symmetry.pairs import Pair, Params
 
+def rescale_neurons(
+    params: Mapping[str, Tensor], betas: Tensor, degree: float = 1.0
+) -> dict[str, Tensor]:
+    """Another network with the same function: each hidden neuron j rescaled by its own beta_j.
 
-def rescale(params: Params, pair: Pair, scale: Tensor | float) -> dict[str, Tensor]:
-    """Another point of the orbit: incoming weights times scale, outgoing over scale^k.
-
-    The function stays the same; other tensors are handed on as they are.
-
-    Args:
-        params: name to tensor, with leading run axes or none.
-        pair: whose neurons to rescale.
-        scale: a positive number, or (..., N) one for each neuron.
-
-    Raises:
-        ValueError: for a scale that is not positive or not one a neuron, or an activation that
-            allows none.
-
-    >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
-    >>> other = rescale(net, Pair({"A": "ij"}, {"W": "jo"}, "square"), torch.tensor([1.0, 2.0]))
-    >>> other["A"][0].tolist(), other["W"][:, 0].tolist()
-    ([1.0, 2.0], [1.0, 0.25])
-    """
-    like = next(iter(params.values()))
-    beta = torch.as_tensor(scale, dtype=like.dtype, device=like.device)
-    if not bool((beta > 0).all()):
-        raise ValueError(f"scale has an entry of {beta.min().item()}; every one must be positive")
-    neurons = pair.shape(params)
-    if beta.ndim and beta.shape[-len(neurons) :] != neurons:
-        raise ValueError(
-            f"scale has shape {tuple(beta.shape)}; wanted a number or (..., "
-            f"{', '.join(map(str, neurons))}), one for each neuron"
-        )
-    return _multiply(
-        _multiply(params, pair.incoming, pair, beta), pair.outgoing, pair, beta**-pair.degree
-    )
-
-
-def rescale_neuron(params: Params, pair: Pair, neuron: int, scale: float) -> dict[str, Tensor]:
-    """:func:`rescale` for one neuron only; a run axis is kept, with the same neuron in every run.
-
-    Raises:
-        ValueError: if the scale is not positive, there is no such neuron, or neurons have two axes.
-
-    >>> net = {"A": torch.ones(3, 2), "b": torch.ones(2), "W": torch.ones(2, 1)}
-    >>> pair = Pair({"A": "ij", "b": "j"}, {"W": "jo"}, "relu")
-    >>> rescale_neuron(net, pair, 1, 4.0)["b"].tolist()  # the bias too
-    [1.0, 4.0]
-    """
-    if len(pair.neurons) != 1:
-        raise ValueError(f"the neurons have the axes {pair.neurons!r}; use rescale, with a tensor")
-    (count,) = pair.shape(params)
-    if not 0 <= neuron < count:
-        raise ValueError(f"neuron is {neuron}; wanted 0 to {count - 1}")
-    beta = next(iter(params.values())).new_ones(count)
-    beta[neuron] = scale
-    return rescale(params, pair, beta)
-
-
-def norm_along_orbit(params: Params, pair: Pair, scales: Tensor) -> Tensor:
-    """The norm of all weights when every neuron is rescaled by beta, in closed form.
-
-    With a_j and c_j the squared norms of neuron j's incoming and outgoing weights and r that of all
-    other weights::
-
-        norm(beta)^2 = r + sum_j (a_j beta^2 + c_j beta^(-2k))
+    The network is ``activation(x @ A + b) @ W``, with an activation of the given degree.
 
     Args:
-        params, pair: as for :func:`rescale`; run axes, if any, are those of all tensors.
-        scales: (K,) positive numbers.
+        params: "A" of shape (I, N), "b" of shape (N,) and "W" of shape (N, O). They are not
+            changed.
+        betas: positive numbers of shape (N,), one for each neuron.
+        degree: the activation's.
 
     Returns:
-        (K, ...) norms, one for each scale and run.
+        A new dictionary with "A", "b" and "W".
 
     Raises:
-        ValueError: as :func:`rescale` does.
+        ValueError: if a beta is not positive.
 
-    >>> net = {"A": torch.tensor([[3.0]]), "W": torch.tensor([[4.0]])}
-    >>> norm_along_orbit(net, Pair({"A": "ij"}, {"W": "jo"}), torch.tensor([1.0, 2.0]))
+    Source: Dinh and others 2017 (arXiv 1703.04933).
+
+    >>> params = {"A": torch.ones(1, 2), "b": torch.ones(2), "W": torch.ones(2, 1)}
+    >>> other = rescale_neurons(params, torch.tensor([1.0, 2.0]), degree=2.0)
+    >>> other["A"].tolist(), other["b"].tolist(), other["W"].tolist()
+    ([[1.0, 2.0]], [1.0, 2.0], [[1.0], [0.25]])
+    """
+    if not bool((betas > 0).all()):
+        raise ValueError(f"the smallest beta is {betas.min().item()}; all must be positive")
+    return {
+        "A": params["A"] * betas,
+        "b": params["b"] * betas,
+        "W": params["W"] / betas.unsqueeze(1) ** degree,
+    }
+
+
+def norm_along_orbit(params: Mapping[str, Tensor], betas: Tensor, degree: float = 1.0) -> Tensor:
+    """The norm of all weights when every neuron is rescaled by one and the same beta.
+
+    In closed form: two sums of squares of the network as it is, and how each of them changes with
+    beta. No rescaled network is needed.
+
+    Args:
+        params: one network, "A" of shape (I, N), "b" of shape (N,) and "W" of shape (N, O).
+        betas: (K,) positive numbers.
+        degree: the activation's.
+
+    Returns:
+        (K,) norms, one for each beta.
+
+    >>> params = {"A": torch.tensor([[3.0]]), "b": torch.tensor([0.0]), "W": torch.tensor([[4.0]])}
+    >>> norm_along_orbit(params, torch.tensor([1.0, 2.0]))  # 5, and the root of 6**2 + 2**2
     tensor([5.0000, 6.3246])
     """
-    if not bool((scales > 0).all()):
-        raise ValueError(f"scales has an entry of {scales.min().item()}; all must be positive")
-    into, out = (side.flatten(-len(pair.neurons)).sum(dim=-1) for side in pair.squares(params))
-    beta = scales.to(into).reshape(-1, *[1] * into.ndim)
-    total = into * beta**2 + out * beta ** (-2 * pair.degree)
-    for name, tensor in params.items():
-        if name not in pair.incoming and name not in pair.outgoing:
-            total = total + tensor.square().reshape(*into.shape, -1).sum(dim=-1)
-    return total.sqrt()
+    into = params["A"].square().sum() + params["b"].square().sum()
+    out = params["W"].square().sum()
+    return (into * betas**2 + out * betas ** (-2 * degree)).sqrt()
 
 
-def random_orbit(
-    params: Params,
-    pairs: Sequence[Pair],
-    generator: torch.Generator,
-    *,
-    count: int = 100,
-    spread: float = 1.0,
-) -> dict[str, Tensor]:
-    """Random points of a network's orbit, every neuron with a scale of its own.
+def balance(params: Mapping[str, Tensor], degree: float = 1.0) -> dict[str, Tensor]:
+    """The network of least norm among all that rescaling its neurons leads to.
 
-    The logarithms of the scales are normal with standard deviation ``spread``, drawn in float64.
+    Neuron j has its own best beta_j: with a_j the squared norm of what leads into it (its column of
+    A and its bias) and c_j that of what leads out (its row of W), it is where
+    ``a_j * beta**2 + c_j * beta**(-2 * degree)`` is least. A neuron with a_j = 0 or c_j = 0 adds
+    nothing to the function: all its weights become 0.
 
     Args:
-        params: with or without run axes.
-        pairs: applied one after another.
-        generator: a CPU generator, the source of the scales.
-        count: how many points.
+        params: "A" of shape (I, N), "b" of shape (N,) and "W" of shape (N, O). They are not
+            changed.
+        degree: the activation's, more than 0.
 
     Returns:
-        Tensors with a leading axis of ``count``: the same function each, at so many norms.
+        A new dictionary with "A", "b" and "W": the same function at the least norm.
 
-    >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
-    >>> pair = Pair({"A": "ij"}, {"W": "jo"})
-    >>> points = random_orbit(net, [pair], torch.Generator().manual_seed(0), count=4)
-    >>> points["A"].shape, torch.allclose(points["A"] @ points["W"], net["A"] @ net["W"])
-    (torch.Size([4, 3, 2]), True)
+    Source: Stock and others 2019 (arXiv 1902.10416), for deep networks.
+
+    >>> params = {"A": torch.tensor([[4.0]]), "b": torch.tensor([0.0]), "W": torch.tensor([[1.0]])}
+    >>> least = balance(params)  # beta = 1/2
+    >>> least["A"].item(), least["W"].item()
+    (2.0, 2.0)
     """
-    points = {name: t.expand(count, *t.shape) for name, t in params.items()}
-    for pair in pairs:
-        shape = (count, *pair.squares(params)[0].shape)
-        log = spread * torch.randn(shape, generator=generator, dtype=torch.float64)
-        like = params[next(iter(pair.incoming))]
-        points = rescale(points, pair, log.exp().to(like))
-    return points
-
-
-def _multiply(
-    params: Params, side: Mapping[str, str], pair: Pair, scale: Tensor
-) -> dict[str, Tensor]:
-    """The tensors of a side times a number, or one number a neuron."""
-    if scale.ndim == 0:
-        return {name: t * scale if name in side else t for name, t in params.items()}
+    into = params["A"].square().sum(dim=0) + params["b"].square()
+    out = params["W"].square().sum(dim=1)
+    alive = (into > 0) & (out > 0)
+    ratio = torch.where(alive, degree * out, 0.0) / torch.where(alive, into, 1.0)
+    betas = ratio ** (1 / (2 * degree + 2))  # 0 where a neuron is dead
+    back = torch.where(alive, betas, 1.0) ** -degree * alive
     return {
-        name: torch.einsum(f"...{side[name]},...{pair.neurons}->...{side[name]}", t, scale)
-        if name in side
-        else t
-        for name, t in params.items()
+        "A": params["A"] * betas,
+        "b": params["b"] * betas,
+        "W": params["W"] * back.unsqueeze(1),
     }
+
+
+def sharpness_along_orbit(
+    hessian: Tensor, incoming: Tensor, betas: Tensor, degree: float = 1.0
+) -> Tensor:
+    """The largest eigenvalue of the loss's Hessian when every neuron is rescaled by beta.
+
+    One Hessian is enough. The loss at w is that at D w, with D the diagonal matrix that multiplies
+    incoming weights and biases by beta and outgoing weights by beta**-degree. Differentiate
+    ``L(w) = L(D w)`` twice, and the Hessian at D w follows from that at w.
+
+    Args:
+        hessian: (d, d), of the loss at beta = 1, symmetric.
+        incoming: (d,) booleans: True for weights and biases that lead into hidden neurons, False
+            for weights that lead out.
+        betas: (K,) positive numbers.
+        degree: the activation's.
+
+    Returns:
+        (K,) eigenvalues, the largest (not the largest in size) for each beta.
+
+    Source: Dinh and others 2017 (arXiv 1703.04933).
+
+    >>> hessian = torch.diag(torch.tensor([4.0, 1.0]))
+    >>> sharpness_along_orbit(hessian, torch.tensor([True, False]), torch.tensor([1.0, 2.0]))
+    tensor([4., 4.])
+    >>> sharpness_along_orbit(hessian, torch.tensor([True, False]), torch.tensor([0.5, 4.0]))
+    tensor([16., 16.])
+    """
+    tops = []
+    for beta in betas:
+        scale = torch.where(incoming, beta, beta**-degree)
+        there = hessian / scale / scale.unsqueeze(1)
+        tops.append(torch.linalg.eigvalsh(there)[-1])
+    return torch.stack(tops)

@@ -1,83 +1,29 @@
-"""Which rescaling a pair of layers allows.
+"""A pair of layers of any network, seen as the two-layer network that the other functions take.
 
-A neuron with incoming weights u (its bias among them) and outgoing weights v adds
-``v * act(u . x)`` to what comes next. Where ``act(beta z) = beta^k act(z)`` for every beta > 0,
-the neuron (beta u, v / beta^k) adds the same: the function does not change and the norm does.
+In a transformer what leads into a neuron, or a dimension of the residual stream, lies in several
+tensors, and so does what leads out. :class:`Pair` says which tensors and axes these are, gathers
+them into one network {"A", "b", "W"}, and puts them back.
+
+In a deep network a tensor leads out of one pair and into the next. In the logarithms of the scales
+the squared norm is a sum of exponentials of linear functions, hence convex, so that balancing one
+pair after another falls to the one minimum (equi-normalization: Stock et al. 2019, arXiv
+1902.10416).
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-Params = Mapping[str, Tensor]
-Activation = str | Callable[[Tensor], Tensor]
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda z: z,
-    "relu": torch.relu,
-    "square": torch.square,
-    "gelu": F.gelu,
-    "tanh": torch.tanh,
-}
-NORMALISING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
-
-
-def symmetry_of(activation: Activation) -> float | None:
-    """The degree k with ``act(beta z) = beta^k act(z)`` for every beta > 0, or None without one.
-
-    So a neuron's incoming weights and bias may be multiplied by beta when its outgoing weights are
-    divided by beta^k. It is found by trying: on a grid of z of both signs and beta from 1e-4 to
-    1e4, in float64. GELU and tanh have none.
-
-    Args:
-        activation: "linear", "relu", "square", "gelu", "tanh", or any function of a tensor; a
-            module is tried as it is in evaluation, without dropout.
-
-    Raises:
-        ValueError: for an unknown name, or a function that is zero everywhere it was tried.
-
-    Source: Dinh et al. 2017 (arXiv 1703.04933) for ReLU; Euler's theorem.
-
-    >>> [symmetry_of(name) for name in ("relu", "linear", "square", "gelu")]
-    [1.0, 1.0, 2.0, None]
-    >>> symmetry_of(lambda z: torch.relu(z) ** 3)
-    3.0
-    """
-    if isinstance(activation, str) and activation not in ACTIVATIONS:
-        raise ValueError(
-            f"no activation is called {activation!r}; there are {', '.join(ACTIVATIONS)}, "
-            "and any function of a tensor serves"
-        )
-    act = ACTIVATIONS[activation] if isinstance(activation, str) else activation
-    if isinstance(act, nn.Module):
-        act = copy.deepcopy(act).double().eval()
-    return _degree(act)
-
-
-@torch.no_grad()
-def _degree(act: Callable[[Tensor], Tensor]) -> float | None:
-    z = torch.tensor([-3.0, -1.7, -0.6, -0.05, 0.04, 0.5, 1.3, 2.9], dtype=torch.float64)
-    value, doubled = act(z), act(2 * z)
-    if not value.any():
-        raise ValueError("the activation is zero at every point tried; it has no rescaling to find")
-    largest = int(value.abs().argmax())
-    ratio = float(doubled[largest] / value[largest])
-    if not ratio > 0:
-        return None
-    degree = round(math.log2(ratio), 9)
-    for beta in (2.0, 0.3, 7.0, 1e-4, 1e4):
-        if not torch.allclose(act(beta * z) / beta**degree, value, rtol=1e-9, atol=1e-12):
-            return None
-    return degree
+from grokedu.models.parameters import Params
+from grokedu.symmetry.activations import ACTIVATIONS, symmetry_of
+from grokedu.symmetry.charges import conserved_charge
+from grokedu.symmetry.orbit import balance, rescale_neurons
 
 
 @dataclass(frozen=True)
@@ -86,9 +32,10 @@ class Pair:
 
     Attributes:
         incoming: tensor name to its axes, one letter each, biases among them: ``{"A": "ij"}`` says
-            that A has an axis i and an axis j. A leading run axis is not named.
+            that A has an axis i and an axis j.
         outgoing: the same for the weights that the neurons' activations are multiplied by.
-        activation: as :func:`symmetry_of` takes it.
+        activation: the name of one of :data:`grokedu.symmetry.activations.ACTIVATIONS`, or any
+            function of a tensor.
         neurons: the axes that count neurons; every tensor of the pair has them.
 
     Raises:
@@ -97,13 +44,12 @@ class Pair:
     >>> two_layer = Pair({"A": "ij", "B": "ij"}, {"W": "jo"}, activation="square")
     >>> two_layer.degree
     2.0
-    >>> torch_linear = Pair({"0.weight": "ji", "0.bias": "j"}, {"2.weight": "oj"})
-    >>> heads = Pair({"W_V": "hdm"}, {"W_O": "hmd"}, activation="linear", neurons="hd")
+    >>> heads = Pair({"W_V": "hmd"}, {"W_O": "hdm"}, activation="linear", neurons="hd")
     """
 
     incoming: Mapping[str, str]
     outgoing: Mapping[str, str]
-    activation: Activation = "relu"
+    activation: str | Callable[[Tensor], Tensor] = "relu"
     neurons: str = "j"
 
     def __post_init__(self) -> None:
@@ -125,9 +71,17 @@ class Pair:
         """The degree of the activation.
 
         Raises:
-            ValueError: if it allows no rescaling.
+            ValueError: for an unknown name, or an activation that allows no rescaling.
         """
-        degree = symmetry_of(self.activation)
+        activation = self.activation
+        if isinstance(activation, str):
+            if activation not in ACTIVATIONS:
+                raise ValueError(
+                    f"no activation is called {activation!r}; there are {', '.join(ACTIVATIONS)}, "
+                    "and any function of a tensor serves"
+                )
+            activation = ACTIVATIONS[activation]
+        degree = symmetry_of(activation)
         if degree is None:
             raise ValueError(
                 f"the activation {self.activation!r} allows no rescaling: wanted one with "
@@ -135,52 +89,69 @@ class Pair:
             )
         return degree
 
-    def squares(self, params: Params) -> tuple[Tensor, Tensor]:
-        """Each neuron's squared norm of incoming and of outgoing weights, (..., N) both.
+    def network(self, params: Params) -> dict[str, Tensor]:
+        """The pair as a two-layer network: what leads in as the rows of A, what leads out as W.
 
-        >>> pair = Pair({"A": "ij"}, {"W": "jo"})
-        >>> pair.squares({"A": torch.tensor([[3.0, 1.0], [4.0, 0.0]]), "W": torch.ones(2, 5)})
-        (tensor([25.,  1.]), tensor([5., 5.]))
+        Returns:
+            "A" (I, N), "b" (N,), zeros, since biases are rows of A, and "W" (N, O).
+
+        Raises:
+            ValueError: if a tensor is missing, has other axes, another number of neurons, or lies
+                on another device.
+
+        >>> pair = Pair({"A": "ij", "b": "j"}, {"W": "jo"})
+        >>> net = {"A": torch.ones(3, 2), "b": torch.zeros(2), "W": torch.ones(2, 5)}
+        >>> {name: tuple(tensor.shape) for name, tensor in pair.network(net).items()}
+        {'A': (4, 2), 'b': (2,), 'W': (2, 5)}
         """
-        return self.products(params, params)
+        self.require(params)
+        into, out = (
+            torch.cat([self._columns(params[name], axes) for name, axes in side.items()])
+            for side in (self.incoming, self.outgoing)
+        )
+        return {"A": into, "b": torch.zeros_like(into[0]), "W": out.mT}
 
-    def products(self, first: Params, second: Params) -> tuple[Tensor, Tensor]:
-        """Each neuron's inner product of two sets of tensors, over incoming and over outgoing."""
+    def put(self, params: Params, network: Params) -> dict[str, Tensor]:
+        """The tensors with those of the pair replaced by what :meth:`network` would give.
 
-        def total(side: Mapping[str, str]) -> Tensor:
-            each = [
-                torch.einsum(f"...{axes},...{axes}->...{self.neurons}", first[name], second[name])
-                for name, axes in side.items()
-            ]
-            return torch.stack(each).sum(dim=0)
-
-        self.require(first)
-        self.require(second)
-        return total(self.incoming), total(self.outgoing)
+        >>> pair, net = Pair({"A": "ij"}, {"W": "oj"}), {"A": torch.ones(3, 2)}
+        >>> net["W"] = torch.ones(5, 2)
+        >>> pair.put(net, pair.network(net))["W"].shape
+        torch.Size([5, 2])
+        """
+        found = dict(params)
+        for side, matrix in ((self.incoming, network["A"]), (self.outgoing, network["W"].mT)):
+            rows = [params[name].numel() // max(1, matrix.shape[1]) for name in side]
+            for (name, axes), part in zip(side.items(), matrix.split(rows), strict=True):
+                order = self._order(axes)
+                shape = [params[name].shape[at] for at in order]
+                back = [order.index(at) for at in range(len(order))]
+                found[name] = part.reshape(shape).permute(back)
+        return found
 
     def require(self, params: Params) -> None:
         """Check that the tensors of the pair are there.
 
         Raises:
-            ValueError: if one is missing, has too few axes, another number of neurons, or lies on
+            ValueError: if one is missing, has other axes, another number of neurons, or lies on
                 another device.
         """
-        for name, axes in {**self.incoming, **self.outgoing}.items():
+        every = {**self.incoming, **self.outgoing}
+        for name, axes in every.items():
             if name not in params:
                 raise ValueError(f"there is no tensor {name!r}; there are {', '.join(params)}")
-            if params[name].ndim < len(axes):
+            if params[name].ndim != len(axes):
                 raise ValueError(
-                    f"{name} has shape {tuple(params[name].shape)}; wanted the axes {axes!r}, "
-                    "after run axes if any"
+                    f"{name} has shape {tuple(params[name].shape)}; wanted the axes {axes!r} of "
+                    "one network"
                 )
-        every = {**self.incoming, **self.outgoing}
         if len({self._neurons(axes, params[name]) for name, axes in every.items()}) > 1:
             shapes = {name: tuple(params[name].shape) for name in every}
             raise ValueError(
                 f"the tensors have shapes {shapes}; wanted as many neurons {self.neurons!r} in "
                 f"each of {dict(self.incoming)} and {dict(self.outgoing)}"
             )
-        places = {name: str(params[name].device) for name in (*self.incoming, *self.outgoing)}
+        places = {name: str(params[name].device) for name in every}
         if len({*places.values()}) > 1:
             raise ValueError(f"the pair's tensors lie on different devices, {places}; wanted one")
 
@@ -195,39 +166,96 @@ class Pair:
         return self._neurons(axes, params[name])
 
     def _neurons(self, axes: str, tensor: Tensor) -> tuple[int, ...]:
-        return tuple(tensor.shape[axes.index(letter) - len(axes)] for letter in self.neurons)
+        return tuple(tensor.shape[axes.index(letter)] for letter in self.neurons)
+
+    def _order(self, axes: str) -> list[int]:
+        """The axes with those of the neurons last."""
+        rest = [letter for letter in axes if letter not in self.neurons]
+        return [axes.index(letter) for letter in (*rest, *self.neurons)]
+
+    def _columns(self, tensor: Tensor, axes: str) -> Tensor:
+        return tensor.permute(self._order(axes)).reshape(-1, math.prod(self._neurons(axes, tensor)))
 
 
-def sequential_pairs(net: nn.Sequential) -> list[Pair]:
-    """The pairs of a ``torch.nn.Sequential`` of Linear layers with activations between them.
+def rescale(params: Params, pair: Pair, scale: Tensor | float) -> dict[str, Tensor]:
+    """Another point of the orbit: a pair's incoming weights times scale, outgoing over scale^k.
 
-    Two Linear layers in a row are a linear pair; between two there may be activations and dropout.
-    An activation that allows no rescaling ends one, and so does a layer that is normalised.
+    The function stays the same; other tensors are handed on as they are.
+
+    Args:
+        params: one network, name to tensor.
+        pair: whose neurons to rescale.
+        scale: a positive number, or one for each neuron, with as many axes as count neurons.
 
     Raises:
-        ValueError: if there is no pair.
+        ValueError: for a scale that is not positive or not one a neuron, or an activation that
+            allows none.
 
-    >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.GELU(),
-    ...                     nn.Linear(3, 1))
-    >>> [(dict(pair.incoming), dict(pair.outgoing)) for pair in sequential_pairs(net)]
-    [({'0.weight': 'ji', '0.bias': 'j'}, {'2.weight': 'oj'})]
+    >>> net = {"A": torch.ones(3, 2), "W": torch.ones(2, 1)}
+    >>> other = rescale(net, Pair({"A": "ij"}, {"W": "jo"}, "square"), torch.tensor([1.0, 2.0]))
+    >>> other["A"][0].tolist(), other["W"][:, 0].tolist()
+    ([1.0, 2.0], [1.0, 0.25])
     """
-    pairs: list[Pair] = []
-    linear = [(at, layer) for at, layer in enumerate(net) if isinstance(layer, nn.Linear)]
-    for (first, layer), (second, _) in pairwise(linear):
-        between = net[first + 1 : second]
-        if (
-            any(isinstance(one, NORMALISING) for one in between.children())
-            or symmetry_of(between) is None
-        ):
-            continue
-        incoming = {f"{first}.weight": "ji"} | (
-            {f"{first}.bias": "j"} if layer.bias is not None else {}
-        )
-        pairs.append(Pair(incoming, {f"{second}.weight": "oj"}, between))
-    if not pairs:
+    neurons, network = pair.shape(params), pair.network(params)
+    beta = torch.as_tensor(scale).to(network["A"])
+    if beta.ndim and beta.shape != neurons:
         raise ValueError(
-            "the network has no two Linear layers with an activation between them that allows a "
-            "rescaling, such as Sequential(Linear(2, 3), ReLU(), Linear(3, 1))"
+            f"scale has shape {tuple(beta.shape)}; wanted a number or "
+            f"({', '.join(map(str, neurons))}), one for each neuron"
         )
-    return pairs
+    betas = beta.expand(neurons).flatten()
+    return pair.put(params, rescale_neurons(network, betas, pair.degree))
+
+
+def balance_pairs(
+    params: Params, pairs: Sequence[Pair], *, tolerance: float = 1e-6, sweeps: int = 1000
+) -> dict[str, Tensor]:
+    """The deep network of least norm with the same function, among the rescaled ones.
+
+    Neurons that have no incoming or no outgoing weights add nothing and are set to zero, which is
+    the limit of their orbit.
+
+    Args:
+        params: one network, name to tensor.
+        pairs: all whose neurons may be rescaled; balanced one after another, again and again.
+        tolerance: sweeps end when no neuron's charge is larger, as a share of the squared norm of
+            what leads in. Less than a hundred roundings of the dtype is not asked for.
+        sweeps: at most so many.
+
+    Raises:
+        ValueError: if there is no pair, or one of no or no positive degree.
+        RuntimeError: if the sweeps did not end.
+
+    >>> net = {"A": torch.tensor([[4.0]]), "W": torch.tensor([[1.0]])}
+    >>> least = balance_pairs(net, [Pair({"A": "ij"}, {"W": "jo"})])
+    >>> least["A"].item(), least["W"].item()
+    (2.0, 2.0)
+    """
+    if not pairs:
+        raise ValueError("no pair was given; wanted at least one, such as Pair({'A': 'ij'}, ...)")
+    degrees = [pair.degree for pair in pairs]
+    if min(degrees) <= 0:
+        raise ValueError(f"the pairs have the degrees {degrees}; only positive ones have a least")
+    found = {name: tensor.detach() for name, tensor in params.items()}
+    dtype = found[next(iter(pairs[0].incoming))].dtype
+    enough = max(tolerance, 100 * torch.finfo(dtype).eps)
+    for _ in range(sweeps):
+        for pair, degree in zip(pairs, degrees, strict=True):
+            found = pair.put(found, balance(pair.network(found), degree))
+        unbalanced = max(
+            _unbalanced(pair.network(found), degree)
+            for pair, degree in zip(pairs, degrees, strict=True)
+        )
+        if unbalanced <= enough:
+            return found
+    raise RuntimeError(
+        f"not balanced after {sweeps} sweeps: the charge of a neuron is still {unbalanced:.2g} of "
+        f"the squared norm of what leads in; wanted at most {enough:.2g}"
+    )
+
+
+def _unbalanced(network: Params, degree: float) -> float:
+    """The largest charge of a neuron over the squared norm of what leads into it."""
+    into = network["A"].square().sum(dim=0)
+    shares = conserved_charge(network, degree).abs() / torch.where(into > 0, into, 1.0)
+    return float(shares.max()) if shares.numel() else 0.0

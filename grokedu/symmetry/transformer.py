@@ -7,15 +7,12 @@ unembedding alone trade scale. At the least norm of all four::
     |W_E|^2 + |W_pos|^2 + |b_in|^2 + |b_out|^2 = |W_U|^2 + |W_Q|^2 + |W_K|^2
 
 so that W_E and W_U come out equal where the rest is small.
-Names and shapes are those of :mod:`grokedu.models.transformer`; runs may lead.
+Names and shapes are those of :mod:`grokedu.models.transformer`.
 """
 
 from __future__ import annotations
 
-from torch import Tensor
-
-from grokedu.symmetry.balance import balance, balance_linear
-from grokedu.symmetry.pairs import Pair, Params
+from grokedu.symmetry.pairs import Pair
 
 
 def transformer_pairs() -> dict[str, Pair]:
@@ -52,30 +49,3 @@ def residual_pair() -> Pair:
         "linear",
         "m",
     )
-
-
-def balance_transformer(params: Params) -> dict[str, Tensor]:
-    """The transformer of least norm with the same function, among the first three symmetries.
-
-    In each head V-O and Q-K allow any invertible matrix between them, and are balanced by their
-    singular values (:func:`grokedu.symmetry.balance_linear`); the neurons by their scales.
-
-    Raises:
-        ValueError: if a tensor is missing.
-
-    >>> import torch
-    >>> from grokedu.models.transformer import Transformer
-    >>> model, pairs = Transformer(5, d_model=8, heads=2, d_mlp=6), torch.tensor([[1, 2]])
-    >>> params = model.init(torch.Generator().manual_seed(0), torch.float64)
-    >>> least = balance_transformer(params)
-    >>> bool(torch.allclose(model.apply(least, pairs), model.apply(params, pairs)))
-    True
-    >>> round((least["W_V"].norm() / least["W_O"].norm()).item(), 9)
-    1.0
-    """
-    for pair in transformer_pairs().values():
-        pair.require(params)
-    found = balance(params, transformer_pairs()["in-out"])
-    values, outputs = balance_linear(params["W_V"].mT, params["W_O"].mT)
-    keys, queries = balance_linear(params["W_K"].mT, params["W_Q"])
-    return found | {"W_V": values.mT, "W_O": outputs.mT, "W_K": keys.mT, "W_Q": queries}

@@ -9,6 +9,7 @@ import pytest
 from matplotlib import image
 
 from grokedu import figures
+from grokedu.claims import flatness, norm_balance
 from grokedu.figures.style import Described
 from grokedu.sphere import Landscape
 
@@ -56,10 +57,9 @@ def delays() -> Described:
 
 
 def orbit() -> Described:
-    beta = np.geomspace(0.1, 10, 21)
-    return figures.orbit(
-        beta, np.sqrt(beta**2 + 4 / beta**2), beta**2 + beta**-2, np.full(21, 0.3), title="a title"
-    )
+    beta = flatness.BETAS.numpy()[:, None]
+    norms, tops = np.sqrt(beta**2 + 4 / beta**2), beta**2 + beta**-2
+    return flatness.draw(flatness.Found(tops, norms, np.array([0.3]), 0.0))
 
 
 def accuracy_and_norm() -> Described:
@@ -80,7 +80,7 @@ def remedies() -> Described:
 def balance() -> Described:
     norms = {"W_V": np.array([3.0, 3.1]), "W_O": np.array([2.0, 2.1]), "W_E": np.array([5.0, 5.0])}
     ends = {name: values / 2 for name, values in norms.items()}
-    return figures.balance(norms, ends, [("W_V", "W_O")], title="a title")
+    return norm_balance.draw_norms(norms, ends, [("W_V", "W_O")], title="a title")
 
 
 DRAWN = {
@@ -91,7 +91,7 @@ DRAWN = {
     ),
     "radius": (radius, "least 0.5 at 5, 20 at 200; accuracy 0.25"),
     "delays": (delays, "sphere: fitted at 210, generalised at 240"),
-    "orbit": (orbit, "least at β = 1.6"),
+    "orbit": (orbit, "least at β = 1.4"),
     "accuracy and norm": (
         accuracy_and_norm,
         "at the median step 10 .* with a test accuracy of 0.2",

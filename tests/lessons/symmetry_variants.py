@@ -109,10 +109,6 @@ def _orbit_norm_hypot(params, betas, degree=1.0):
 
 
 def _balance_loop(params, degree=1.0):
-    if params["b"].ndim > 1:
-        runs = [{k: v[s] for k, v in params.items()} for s in range(len(params["b"]))]
-        each = [_balance_loop(run, degree) for run in runs]
-        return {k: torch.stack([one[k] for one in each]) for k in params}
     new = {name: tensor.clone() for name, tensor in params.items()}
     for j in range(len(params["b"])):
         into = float((new["A"][:, j] ** 2).sum() + new["b"][j] ** 2)

@@ -10,8 +10,8 @@ from torch import Tensor
 from grokedu.claims.explorers.explorer import ALL, STYLE, Explorer, tooltip
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.style import Described
-from grokedu.symmetry import Pair, norm_along_orbit, rescale, symmetry_of
-from grokedu.symmetry.pairs import ACTIVATIONS
+from grokedu.symmetry import norm_along_orbit, rescale_neurons, symmetry_of
+from grokedu.symmetry.activations import ACTIVATIONS
 
 NEURONS = 6
 LABELS = {"relu": "ReLU", "square": "x²", "linear": "linear", "gelu": "GELU", "tanh": "tanh"}
@@ -73,13 +73,12 @@ class SymmetryExplorer(Explorer):
         if neuron is not None and neuron not in range(NEURONS):
             raise ValueError(f"neuron is {neuron}; wanted 0 to {NEURONS - 1}, or None for all")
         self.chosen = wanted
-        degree = symmetry_of(activation)
-        # Without a degree, rescale as for degree 1: it is not the same function then.
-        pair = Pair({"A": "ij", "b": "j"}, {"W": "jo"}, activation if degree else "relu")
+        degree = symmetry_of(ACTIVATIONS[activation])
+        power = degree or 1.0  # without a degree, as for degree 1: it is not the same function then
         picked = [*range(NEURONS)] if neuron is None else [neuron]
         betas = torch.ones(NEURONS, dtype=torch.float64)
         betas[picked] = beta
-        after = rescale(self.params, pair, betas)
+        after = rescale_neurons(self.params, betas, power)
         x = torch.linspace(-3, 3, 121, dtype=torch.float64)
         scales = torch.logspace(-LOG_RANGE, LOG_RANGE, 61, dtype=torch.float64)
         moved = {
@@ -89,7 +88,7 @@ class SymmetryExplorer(Explorer):
         }
         fixed = sum(float(t.square().sum()) for t in self.params.values())
         fixed -= sum(float(t.square().sum()) for t in moved.values())
-        norms = (norm_along_orbit(moved, pair, scales).square() + fixed).sqrt()
+        norms = (norm_along_orbit(moved, scales, power).square() + fixed).sqrt()
         who = "all neurons" if neuron is None else f"neuron {neuron}"
         kind = f"degree {degree:g}" if degree else "no degree"
         return rescaling(

@@ -2,56 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from grokedu import symmetry
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l02_scaling_symmetries.about import lesson
 from grokedu.lessons.l02_scaling_symmetries.neurons import draw_network
+from grokedu.models.parameters import Params
 
-Params = Mapping[str, Tensor]
-
-
-@lesson.exercise(
-    points={"ReLU": 1, "other degrees": 1, "many at once": 1},
+conserved_charge = lesson.exercise(
+    points={"ReLU": 2, "other degrees": 1},
     hints=(
         "If ⟨u, ∇u⟩ = k ⟨v, ∇v⟩, then k times the change of ‖v‖² is the change of ‖u‖². What "
         "stays?",
-        "‖u‖² − k ‖v‖². Columns of A belong to neurons, so sum its squares over dim=-2; rows of W "
-        "do, so sum its squares over dim=-1.",
-        "`params['A'].square().sum(-2) + params['b'].square() - degree * "
-        "params['W'].square().sum(-1)`.",
+        "‖u‖² − k ‖v‖². Columns of A belong to neurons, so sum its squares over dim=0; rows of W "
+        "do, so sum its squares over dim=1.",
+        "`params['A'].square().sum(0) + params['b'].square() - degree * "
+        "params['W'].square().sum(1)`.",
     ),
     why="it tells where on its orbit training can take a network, and where it cannot",
     minutes=6,
     difficulty=2,
-)
-def conserved_charge(params: Mapping[str, Tensor], degree: float = 1.0) -> Tensor:
-    """The charge of each hidden neuron, which gradient flow does not change.
-
-    It combines the squared norm of what leads into the neuron (its column of A and its bias), taken
-    once, with that of what leads out (its row of W), times the number for which gradient flow
-    keeps their difference. A neuron of charge 0 is balanced: of least norm on its orbit.
-
-    Args:
-        params: "A" of shape (..., I, N), "b" of shape (..., N) and "W" of shape (..., N, O).
-            Leading axes count independent networks and are kept.
-        degree: the activation's.
-
-    Returns:
-        The charges, of shape (..., N).
-
-    Source: Du and others 2018 (arXiv 1806.00900).
-
-    >>> params = {"A": torch.tensor([[3.0]]), "b": torch.tensor([1.0]), "W": torch.tensor([[2.0]])}
-    >>> conserved_charge(params), conserved_charge(params, degree=2.0)
-    (tensor([6.]), tensor([2.]))
-    """
-    into = params["A"].square().sum(dim=-2) + params["b"].square()
-    return into - degree * params["W"].square().sum(dim=-1)
+)(symmetry.conserved_charge)
 
 
 @conserved_charge.cases
@@ -69,33 +45,31 @@ def _(seed: int, level: str) -> Iterator[Case]:
     for degree in (2.0, 3.0):
         args = (draw_network(draw, 3, neurons, 2), degree)
         yield Case(f"degree {degree:g}", "other degrees", args)
-    many = draw_network(draw, 3, neurons, 2, runs=(3,))
-    yield Case("three networks at once", "many at once", (many,))
 
 
 @conserved_charge.misconception("no bias: it leads into the neuron, and gradient flow moves it.")
 def weighs_no_bias(params: Params, degree: float = 1.0) -> Any:
-    return params["A"].square().sum(-2) - degree * params["W"].square().sum(-1)
+    return params["A"].square().sum(0) - degree * params["W"].square().sum(1)
 
 
 @conserved_charge.misconception(
     "no degree before what leads out: with a square, what leads in changes twice as fast."
 )
 def leaves_out_the_degree(params: Params, degree: float = 1.0) -> Any:
-    into = params["A"].square().sum(-2) + params["b"].square()
-    return into - params["W"].square().sum(-1)
+    into = params["A"].square().sum(0) + params["b"].square()
+    return into - params["W"].square().sum(1)
 
 
 @conserved_charge.misconception("a sum. Under gradient flow both sides grow *together*.")
 def adds_the_sides(params: Params, degree: float = 1.0) -> Any:
-    into = params["A"].square().sum(-2) + params["b"].square()
-    return into + degree * params["W"].square().sum(-1)
+    into = params["A"].square().sum(0) + params["b"].square()
+    return into + degree * params["W"].square().sum(1)
 
 
 @conserved_charge.misconception("norms in place of squared norms.")
 def takes_norms(params: Params, degree: float = 1.0) -> Any:
-    into = params["A"].square().sum(-2) + params["b"].square()
-    return into.sqrt() - degree * params["W"].square().sum(-1).sqrt()
+    into = params["A"].square().sum(0) + params["b"].square()
+    return into.sqrt() - degree * params["W"].square().sum(1).sqrt()
 
 
 @conserved_charge.misconception(
@@ -103,19 +77,11 @@ def takes_norms(params: Params, degree: float = 1.0) -> Any:
     "columns of W."
 )
 def mixes_up_axes(params: Params, degree: float = 1.0) -> Any:
-    into = params["A"].square().sum(-1) + params["b"].square()
-    return into - degree * params["W"].square().sum(-2)
+    into = params["A"].square().sum(1) + params["b"].square()
+    return into - degree * params["W"].square().sum(0)
 
 
-@conserved_charge.misconception(
-    "right for one network; with networks in front, the first axis no longer counts inputs."
-)
-def counts_axes_from_the_front(params: Params, degree: float = 1.0) -> Any:
-    into = params["A"].square().sum(0) + params["b"].square()
-    return into - degree * params["W"].square().sum(1)
-
-
-@lesson.exercise(
+sharpness_along_orbit = lesson.exercise(
     points={"ReLU": 2, "other degrees": 1},
     hints=(
         "If L(w) = L(D w) for all w, what does the chain rule say about the gradient at D w? And "
@@ -128,40 +94,7 @@ def counts_axes_from_the_front(params: Params, degree: float = 1.0) -> Any:
     why="flatness is said to go with generalisation, and here the function does not change at all",
     minutes=10,
     difficulty=3,
-)
-def sharpness_along_orbit(
-    hessian: Tensor, incoming: Tensor, betas: Tensor, degree: float = 1.0
-) -> Tensor:
-    """The largest eigenvalue of the loss's Hessian when every neuron is rescaled by beta.
-
-    One Hessian is enough. The loss at w is that at D w, with D the diagonal matrix that multiplies
-    incoming weights and biases by beta and outgoing weights by beta**-degree. Differentiate
-    ``L(w) = L(D w)`` twice, and the Hessian at D w follows from that at w.
-
-    Args:
-        hessian: (d, d), of the loss at beta = 1, symmetric.
-        incoming: (d,) booleans: True for weights and biases that lead into hidden neurons, False
-            for weights that lead out.
-        betas: (K,) positive numbers.
-        degree: the activation's.
-
-    Returns:
-        (K,) eigenvalues, the largest (not the largest in size) for each beta.
-
-    Source: Dinh and others 2017 (arXiv 1703.04933).
-
-    >>> hessian = torch.diag(torch.tensor([4.0, 1.0]))
-    >>> sharpness_along_orbit(hessian, torch.tensor([True, False]), torch.tensor([1.0, 2.0]))
-    tensor([4., 4.])
-    >>> sharpness_along_orbit(hessian, torch.tensor([True, False]), torch.tensor([0.5, 4.0]))
-    tensor([16., 16.])
-    """
-    tops = []
-    for beta in betas:
-        scale = torch.where(incoming, beta, beta**-degree)
-        there = hessian / scale / scale.unsqueeze(1)
-        tops.append(torch.linalg.eigvalsh(there)[-1])
-    return torch.stack(tops)
+)(symmetry.sharpness_along_orbit)
 
 
 @sharpness_along_orbit.cases

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from grokedu import symmetry
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l02_scaling_symmetries.about import lesson
 from grokedu.lessons.l02_scaling_symmetries.neurons import draw_network
+from grokedu.models.parameters import Params
 
-Params = Mapping[str, Tensor]
-
-
-@lesson.exercise(
+norm_along_orbit = lesson.exercise(
     points={"ReLU": 2, "other degrees": 1},
     hints=(
         "You need two numbers of the network, and then no network any more.",
@@ -27,28 +26,7 @@ Params = Mapping[str, Tensor]
     why="it shows at a glance how far a norm can move while the function stands still",
     minutes=6,
     difficulty=2,
-)
-def norm_along_orbit(params: Mapping[str, Tensor], betas: Tensor, degree: float = 1.0) -> Tensor:
-    """The norm of all weights when every neuron is rescaled by one and the same beta.
-
-    In closed form: two sums of squares of the network as it is, and how each of them changes with
-    beta. No rescaled network is needed.
-
-    Args:
-        params: one network, "A" of shape (I, N), "b" of shape (N,) and "W" of shape (N, O).
-        betas: (K,) positive numbers.
-        degree: the activation's.
-
-    Returns:
-        (K,) norms, one for each beta.
-
-    >>> params = {"A": torch.tensor([[3.0]]), "b": torch.tensor([0.0]), "W": torch.tensor([[4.0]])}
-    >>> norm_along_orbit(params, torch.tensor([1.0, 2.0]))  # 5, and the root of 6**2 + 2**2
-    tensor([5.0000, 6.3246])
-    """
-    into = params["A"].square().sum() + params["b"].square().sum()
-    out = params["W"].square().sum()
-    return (into * betas**2 + out * betas ** (-2 * degree)).sqrt()
+)(symmetry.norm_along_orbit)
 
 
 @norm_along_orbit.cases
@@ -112,54 +90,20 @@ def scales_everything(params: Params, betas: Tensor, degree: float = 1.0) -> Ten
     return (into + out).sqrt() * betas
 
 
-@lesson.exercise(
-    points={"ReLU": 2, "other degrees": 2, "many at once": 1, "dead neurons": 1},
+balance = lesson.exercise(
+    points={"ReLU": 3, "other degrees": 2, "dead neurons": 1},
     hints=(
         "Where is a·beta² + c·beta^(−2k) least? Differentiate by beta and set it to zero.",
         "beta^(2k + 2) = k·c / a, for each neuron on its own. What does that give when a or c is "
         "0, and what do you want there?",
-        "`into = params['A'].square().sum(-2) + params['b'].square()`, `out = "
-        "params['W'].square().sum(-1)`, `betas = (degree * out / into) ** (1 / (2 * degree + 2))`; "
+        "`into = params['A'].square().sum(0) + params['b'].square()`, `out = "
+        "params['W'].square().sum(1)`, `betas = (degree * out / into) ** (1 / (2 * degree + 2))`; "
         "then rescale, with `torch.where` to set neurons with into or out at 0 to zero.",
     ),
     why="if any norm can be a property of the function, it is this one",
     minutes=11,
     difficulty=2,
-)
-def balance(params: Mapping[str, Tensor], degree: float = 1.0) -> dict[str, Tensor]:
-    """The network of least norm among all that rescaling its neurons leads to.
-
-    Neuron j has its own best beta_j: with a_j the squared norm of what leads into it (its column of
-    A and its bias) and c_j that of what leads out (its row of W), it is where
-    ``a_j * beta**2 + c_j * beta**(-2 * degree)`` is least. A neuron with a_j = 0 or c_j = 0 adds
-    nothing to the function: all its weights become 0.
-
-    Args:
-        params: "A" of shape (..., I, N), "b" of shape (..., N) and "W" of shape (..., N, O).
-            Leading axes count independent networks and are kept. They are not changed.
-        degree: the activation's, more than 0.
-
-    Returns:
-        A new dictionary with "A", "b" and "W": the same function at the least norm.
-
-    Source: Stock and others 2019 (arXiv 1902.10416), for deep networks.
-
-    >>> params = {"A": torch.tensor([[4.0]]), "b": torch.tensor([0.0]), "W": torch.tensor([[1.0]])}
-    >>> least = balance(params)  # beta = 1/2
-    >>> least["A"].item(), least["W"].item()
-    (2.0, 2.0)
-    """
-    into = params["A"].square().sum(dim=-2) + params["b"].square()
-    out = params["W"].square().sum(dim=-1)
-    alive = (into > 0) & (out > 0)
-    ratio = torch.where(alive, degree * out, 0.0) / torch.where(alive, into, 1.0)
-    betas = ratio ** (1 / (2 * degree + 2))  # 0 where a neuron is dead
-    back = torch.where(alive, betas, 1.0) ** -degree * alive
-    return {
-        "A": params["A"] * betas.unsqueeze(-2),
-        "b": params["b"] * betas,
-        "W": params["W"] * back.unsqueeze(-1),
-    }
+)(symmetry.balance)
 
 
 @balance.cases
@@ -176,8 +120,6 @@ def _(seed: int, level: str) -> Iterator[Case]:
     for degree in (2.0, 3.0):
         params = draw_network(draw, 3, neurons, 2)
         yield Case(f"degree {degree:g}", "other degrees", (params, degree))
-    many = draw_network(draw, 3, neurons, 2, runs=(3,))
-    yield Case("three networks at once", "many at once", (many,))
     dead = draw_network(draw, 3, neurons, 2)
     dead["A"][:, 0], dead["b"][0], dead["W"][1] = 0.0, 0.0, 0.0
     yield Case("nothing leads into neuron 0, nothing out of 1", "dead neurons", (dead, 2.0))
@@ -185,22 +127,22 @@ def _(seed: int, level: str) -> Iterator[Case]:
 
 def _balanced(params: Params, betas: Tensor, degree: float) -> dict[str, Tensor]:
     return {
-        "A": params["A"] * betas.unsqueeze(-2),
+        "A": params["A"] * betas,
         "b": params["b"] * betas,
-        "W": params["W"] * betas.unsqueeze(-1) ** -degree,
+        "W": params["W"] * betas.unsqueeze(1) ** -degree,
     }
 
 
 def _a_and_c(params: Params) -> tuple[Tensor, Tensor]:
-    into = params["A"].square().sum(dim=-2) + params["b"].square()
-    return into, params["W"].square().sum(dim=-1)
+    into = params["A"].square().sum(dim=0) + params["b"].square()
+    return into, params["W"].square().sum(dim=1)
 
 
 @balance.misconception(
     "one beta for the whole layer. Each neuron can be rescaled on its own, and has its own best."
 )
 def balances_layers(params: Params, degree: float = 1.0) -> Any:
-    into, out = (side.sum(dim=-1, keepdim=True) for side in _a_and_c(params))
+    into, out = (side.sum(dim=0, keepdim=True) for side in _a_and_c(params))
     return _balanced(params, ((degree * out / into) ** (1 / (2 * degree + 2))), degree)
 
 
@@ -223,7 +165,7 @@ def takes_the_wrong_root(params: Params, degree: float = 1.0) -> Any:
 
 @balance.misconception("a without the bias. It leads into the neuron too, and is rescaled with it.")
 def weighs_no_bias(params: Params, degree: float = 1.0) -> Any:
-    into, out = params["A"].square().sum(dim=-2), params["W"].square().sum(dim=-1)
+    into, out = params["A"].square().sum(dim=0), params["W"].square().sum(dim=1)
     return _balanced(params, (degree * out / into) ** (1 / (2 * degree + 2)), degree)
 
 

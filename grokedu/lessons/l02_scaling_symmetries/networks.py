@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from grokedu import symmetry
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l02_scaling_symmetries.about import lesson
 
 Layers = Sequence[tuple[Tensor, Tensor]]
 
 
-@lesson.exercise(
+path_norm = lesson.exercise(
     points={"two layers": 2, "deep": 1, "biases": 1},
     hints=(
         "There are very many paths. How does a forward pass manage to add up all of them?",
@@ -27,32 +28,7 @@ Layers = Sequence[tuple[Tensor, Tensor]]
     why="a norm that no rescaling changes",
     minutes=10,
     difficulty=3,
-)
-def path_norm(layers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """The L2 path norm of a ReLU network, which no rescaling of its neurons changes.
-
-    A path leads from an input, or from a bias, through one neuron of each later layer to an output;
-    its weight is the product of the weights on it (a bias included). The path norm is the root of
-    the sum, over all paths, of the *squared* path weights.
-
-    Args:
-        layers: for each layer, first one first, its weights of shape (in, out) and its bias of
-            shape (out,): the layer computes ``x @ weights + bias``.
-
-    Returns:
-        A scalar tensor.
-
-    Source: Neyshabur and others 2015 (arXiv 1506.02617).
-
-    >>> first = (torch.tensor([[3.0, 1.0]]), torch.tensor([0.0, 0.0]))
-    >>> second = (torch.tensor([[2.0], [4.0]]), torch.tensor([0.0]))
-    >>> path_norm([first, second])  # the root of (3 * 2)**2 + (1 * 4)**2
-    tensor(7.2111)
-    """
-    reach = torch.ones_like(layers[0][0][:, 0])
-    for weights, bias in layers:
-        reach = reach @ weights.square() + bias.square()
-    return reach.sum().sqrt()
+)(symmetry.path_norm)
 
 
 @path_norm.cases
@@ -133,7 +109,7 @@ def adds_plain_biases(layers: Layers) -> Any:
     return reach.sum().sqrt()
 
 
-@lesson.exercise(
+homogeneity_degree = lesson.exercise(
     points={"no biases": 2, "biases": 2},
     hints=(
         "Follow one number, the degree, through the network. What does each part do to it?",
@@ -145,39 +121,7 @@ def adds_plain_biases(layers: Layers) -> Any:
     why="where a degree exists, the size of all weights together cannot change a prediction",
     minutes=8,
     difficulty=2,
-)
-def homogeneity_degree(degrees: Sequence[float | None], biases: Sequence[bool]) -> float | None:
-    """The degree of a whole network when *all* its weights and biases are multiplied by r > 0.
-
-    That is the m with ``outputs(r * w) == r**m * outputs(w)`` for every input. Find it by counting,
-    layer by layer: the input does not depend on r, so has degree 0; multiplying by weights adds 1;
-    an activation of degree k multiplies by k; and a bias, which has degree 1, may only be added to
-    something of degree 1.
-
-    Args:
-        degrees: one for each activation, of which there is one after every layer but the last: its
-            degree, None if it has none.
-        biases: one for each layer: whether the layer has a bias.
-
-    Returns:
-        m as a float, or None if there is none.
-
-    Source: Lyu and Li 2020 (arXiv 1906.05890).
-
-    >>> homogeneity_degree([1.0], [True, False])  # two layers, ReLU, a bias in the first
-    2.0
-    >>> homogeneity_degree([2.0], [False, False])  # the network of lesson 01
-    3.0
-    >>> print(homogeneity_degree([1.0], [True, True]))
-    None
-    """
-    degree = 0.0
-    for activation, bias in zip([*degrees, 1.0], biases, strict=True):
-        degree = degree + 1
-        if activation is None or (bias and degree != 1):
-            return None
-        degree = activation * degree
-    return degree
+)(symmetry.homogeneity_degree)
 
 
 @homogeneity_degree.cases

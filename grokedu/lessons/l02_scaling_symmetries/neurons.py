@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from grokedu import symmetry
 from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l02_scaling_symmetries.about import lesson
+from grokedu.models.parameters import Params
 
 Activation = Callable[[Tensor], Tensor]
 
 
-@lesson.exercise(
+symmetry_of = lesson.exercise(
     points={"a degree": 2, "with none among them": 2},
     hints=(
         "If there is a degree, one z and one beta give it away. How do you find out whether it "
@@ -29,37 +31,7 @@ Activation = Callable[[Tensor], Tensor]
     why="this number decides whether a network has other networks with the same function",
     minutes=9,
     difficulty=1,
-)
-def symmetry_of(activation: Callable[[Tensor], Tensor]) -> float | None:
-    """The degree k with ``activation(beta * z) == beta**k * activation(z)`` for every beta > 0.
-
-    Find it by trying: in float64, at values z of both signs and at several beta.
-
-    Args:
-        activation: any function from a tensor to a tensor of the same shape, entry by entry; not
-            zero everywhere.
-
-    Returns:
-        The degree as a float, or None if no k does for all z and all beta > 0.
-
-    Source: Dinh and others 2017 (arXiv 1703.04933) for ReLU.
-
-    >>> symmetry_of(torch.relu), symmetry_of(torch.square)
-    (1.0, 2.0)
-    >>> print(symmetry_of(torch.tanh))
-    None
-    """
-    z = torch.linspace(-3.0, 3.0, 12, dtype=torch.float64)
-    value = activation(z)
-    largest = value.abs().argmax()
-    ratio = float(activation(2 * z)[largest] / value[largest])
-    if ratio <= 0:
-        return None
-    degree = math.log2(ratio)
-    for beta in (0.01, 0.3, 5.0, 100.0):
-        if not torch.allclose(activation(beta * z), beta**degree * value):
-            return None
-    return degree
+)(symmetry.symmetry_of)
 
 
 @symmetry_of.cases
@@ -135,63 +107,30 @@ def asks_for_linearity(activation: Activation) -> Any:
     return 1.0 if torch.allclose(activation(z + z.flip(0) + 1), both) else None
 
 
-@lesson.exercise(
-    points={"ReLU": 2, "other degrees": 1, "many at once": 1, "not positive": 1},
+rescale_neurons = lesson.exercise(
+    points={"ReLU": 3, "other degrees": 1, "not positive": 1},
     hints=(
         "Neuron j sees the inputs through one column of A, adds one entry of b, and is passed on "
         "by one row of W. Which of the three have to change, and how?",
         "Columns of A and entries of b times beta_j, rows of W over beta_j**degree. For rows, "
-        "betas needs another axis: `betas.unsqueeze(-1)`.",
-        '`{"A": params["A"] * betas.unsqueeze(-2), "b": params["b"] * betas, "W": params["W"] / '
-        "betas.unsqueeze(-1) ** degree}`; before that, raise a ValueError unless `(betas > "
+        "betas needs another axis: `betas.unsqueeze(1)`.",
+        '`{"A": params["A"] * betas, "b": params["b"] * betas, "W": params["W"] / '
+        "betas.unsqueeze(1) ** degree}`; before that, raise a ValueError unless `(betas > "
         "0).all()`.",
     ),
     why="with it you can walk from a network to others that do exactly the same",
     minutes=7,
     difficulty=1,
-)
-def rescale_neurons(
-    params: Mapping[str, Tensor], betas: Tensor, degree: float = 1.0
-) -> dict[str, Tensor]:
-    """Another network with the same function: each hidden neuron j rescaled by its own beta_j.
-
-    The network is ``activation(x @ A + b) @ W``, with an activation of the given degree.
-
-    Args:
-        params: "A" of shape (..., I, N), "b" of shape (..., N) and "W" of shape (..., N, O).
-            Leading axes count independent networks and are kept. They are not changed.
-        betas: positive numbers of shape (N,) or (..., N), one for each neuron.
-        degree: the activation's.
-
-    Returns:
-        A new dictionary with "A", "b" and "W".
-
-    Raises:
-        ValueError: if a beta is not positive.
-
-    Source: Dinh and others 2017 (arXiv 1703.04933).
-
-    >>> params = {"A": torch.ones(1, 2), "b": torch.ones(2), "W": torch.ones(2, 1)}
-    >>> other = rescale_neurons(params, torch.tensor([1.0, 2.0]), degree=2.0)
-    >>> other["A"].tolist(), other["b"].tolist(), other["W"].tolist()
-    ([[1.0, 2.0]], [1.0, 2.0], [[1.0], [0.25]])
-    """
-    if not bool((betas > 0).all()):
-        raise ValueError(f"the smallest beta is {betas.min().item()}; all must be positive")
-    return {
-        "A": params["A"] * betas.unsqueeze(-2),
-        "b": params["b"] * betas,
-        "W": params["W"] / betas.unsqueeze(-1) ** degree,
-    }
+)(symmetry.rescale_neurons)
 
 
 def draw_network(
-    generator: torch.Generator, inputs: int, neurons: int, outputs: int, runs: tuple[int, ...] = ()
+    generator: torch.Generator, inputs: int, neurons: int, outputs: int
 ) -> dict[str, Tensor]:
     """Normal weights in float64."""
     shapes = {"A": (inputs, neurons), "b": (neurons,), "W": (neurons, outputs)}
     return {
-        name: torch.randn(*runs, *shape, generator=generator, dtype=torch.float64)
+        name: torch.randn(shape, generator=generator, dtype=torch.float64)
         for name, shape in shapes.items()
     }
 
@@ -201,8 +140,8 @@ def _(seed: int, level: str) -> Iterator[Case]:
     draw = torch.Generator().manual_seed(seed)
     inputs, neurons = (3, 4) if level == "visible" else (5, 6)
 
-    def scales(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=draw, dtype=torch.float64) * 3 + 0.2
+    def scales(count: int) -> Tensor:
+        return torch.rand(count, generator=draw, dtype=torch.float64) * 3 + 0.2
 
     small = {
         "A": torch.tensor([[1.0, -2.0]]),
@@ -217,10 +156,7 @@ def _(seed: int, level: str) -> Iterator[Case]:
         params = draw_network(draw, inputs, neurons, 2)
         args = (params, scales(neurons), degree)
         yield Case(f"degree {degree:g}", "other degrees", args)
-    params = draw_network(draw, inputs, neurons, 2, runs=(3,))
-    yield Case("three networks at once", "many at once", (params, scales(3, neurons)))
     one = scales(neurons)
-    yield Case("three networks, the same betas", "many at once", (params, one))
     for bad in (0.0, -1.0):
         wrong = one.clone()
         wrong[1] = bad
@@ -228,14 +164,11 @@ def _(seed: int, level: str) -> Iterator[Case]:
         yield refused(f"a beta of {bad:g}", group, draw_network(draw, 2, neurons, 2), wrong)
 
 
-Params = Mapping[str, Tensor]
-
-
 def _rescaled(params: Params, into: Tensor, bias: Tensor | float, out: Tensor) -> dict[str, Tensor]:
     return {
-        "A": params["A"] * into.unsqueeze(-2),
+        "A": params["A"] * into,
         "b": params["b"] * bias,
-        "W": params["W"] * out.unsqueeze(-1),
+        "W": params["W"] * out.unsqueeze(1),
     }
 
 
@@ -266,27 +199,15 @@ def ignores_the_degree(params: Params, betas: Tensor, degree: float = 1.0) -> An
 )
 def divides_columns(params: Params, betas: Tensor, degree: float = 1.0) -> Any:
     return {
-        "A": params["A"] * betas.unsqueeze(-2),
+        "A": params["A"] * betas,
         "b": params["b"] * betas,
-        "W": params["W"] / betas.unsqueeze(-2) ** degree,
+        "W": params["W"] / betas**degree,
     }
 
 
 @rescale_neurons.misconception("it changes the weights it was given: work on copies.")
 def works_in_place(params: Params, betas: Tensor, degree: float = 1.0) -> Any:
-    params["A"].mul_(betas.unsqueeze(-2))
+    params["A"].mul_(betas)
     params["b"].mul_(betas)
-    params["W"].div_(betas.unsqueeze(-1) ** degree)
+    params["W"].div_(betas.unsqueeze(1) ** degree)
     return params
-
-
-@rescale_neurons.misconception(
-    "right for one network; with networks in front, (S, N) does not meet the columns of A without "
-    "another axis."
-)
-def forgets_the_run_axis(params: Params, betas: Tensor, degree: float = 1.0) -> Any:
-    return {
-        "A": params["A"] * betas,
-        "b": params["b"] * betas,
-        "W": (params["W"].mT / betas**degree).mT,
-    }
