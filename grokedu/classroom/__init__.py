@@ -1,1 +1,1 @@
-"""The course kit: exercises, checks, building, learning and grading, free of any lesson's facts."""
+"""What lessons are made with: exercises, checks, building, progress. It imports no science."""

@@ -1,4 +1,4 @@
-"""A lesson's exercises, reflections and predictions, and what a learner calls in its notebook."""
+"""A lesson: its exercises, reflections and claims, and the functions a learner calls in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from grokedu.classroom.checking.call import local
 from grokedu.classroom.checking.exercise import Exercise
 from grokedu.classroom.checking.judge import judge, not_callable, reference_taken
+from grokedu.classroom.checking.source import stub
 from grokedu.classroom.checking.verdict import Verdict
 from grokedu.classroom.learning import progress
 
@@ -18,20 +19,34 @@ VISIBLE_SEED = 0
 
 @dataclass(frozen=True)
 class Reflection:
-    """A question answered in words, marked by hand along its rubric (points, what earns them)."""
+    """A question that is answered in words and marked by hand.
+
+    Attributes:
+        id: its name, unique within the lesson.
+        rubric: the points of each line and what earns them.
+
+    >>> Reflection("why", ((2, "a reason"), (1, "an example"))).points
+    3
+    """
 
     id: str
     rubric: tuple[tuple[int, str], ...]
 
     @property
     def points(self) -> int:
-        """The points of all lines of the rubric together."""
+        """The sum of the points of the rubric's lines."""
         return sum(points for points, _ in self.rubric)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim the learner predicts before the experiment and settles after it."""
+    """A claim whose outcome the learner predicts before the experiment and settles after it.
+
+    Attributes:
+        id: its name, unique within the lesson.
+        text: the claim, as a sentence with a full stop.
+        choices: the outcomes that can be predicted.
+    """
 
     id: str
     text: str
@@ -39,19 +54,34 @@ class Claim:
 
 
 def grading_seed() -> int | None:
-    """The instructor's seed while grading (``GROKEDU_GRADING_SEED``); None while learning."""
+    """The instructor's seed, from ``GROKEDU_GRADING_SEED``; None when the variable is not set.
+
+    Raises:
+        ValueError: the variable does not hold a whole number.
+    """
     given = os.environ.get("GROKEDU_GRADING_SEED", "")
-    return int(given) if given else None
+    try:
+        return int(given) if given else None
+    except ValueError:
+        raise ValueError(
+            f"GROKEDU_GRADING_SEED is {given!r}; wanted a whole number such as 20"
+        ) from None
 
 
 def running_for_scores() -> bool:
-    """Whether nbgrader is executing the notebook: only what scores need is run then."""
+    """Whether the notebook is being graded. Then only the cells that scores depend on run."""
     return "NBGRADER_EXECUTION" in os.environ or grading_seed() is not None
 
 
 @dataclass
 class Lesson:
-    """One lesson. Its module's name is ``l`` + number + topic; its notebook's, number + topic.
+    """One lesson. Its notebook is called ``name``, and its module ``l`` followed by ``name``.
+
+    Attributes:
+        name: two digits and the topic, as in ``01_grokking``.
+        title: the name people see.
+        exercises, reflections, claims: what the lesson declares, by id.
+        session: the latest verdict on each exercise since the kernel started.
 
     >>> Lesson("01_grokking", "Grokking").number
     '01'
@@ -66,18 +96,25 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """The two digits its name starts with."""
+        """The two digits that the lesson's name starts with."""
         return self.name.partition("_")[0]
 
     @property
     def max_points(self) -> float:
-        """Points of all exercises, reflections not counted."""
+        """The points of all exercises; reflections are not counted."""
         return sum(exercise.max_points for exercise in self.exercises.values())
 
     def exercise(self, **attributes: Any) -> Callable[[Callable[..., Any]], LearnerCheck]:
-        """Make an exercise of a reference: decorate a function, or call with one of the library.
+        """Declare an exercise: decorate its reference, or pass a function of the library.
 
-        The attributes are those of `grokedu.classroom.checking.exercise.Exercise`.
+        Args:
+            attributes: those of `grokedu.classroom.checking.exercise.Exercise`.
+
+        Returns:
+            A decorator that turns the reference into the exercise's check.
+
+        Raises:
+            ValueError: the lesson has an exercise of that name, or an attribute is invalid.
         """
 
         def declare(reference: Callable[..., Any]) -> LearnerCheck:
@@ -91,19 +128,36 @@ class Lesson:
         return declare
 
     def reflection(self, id: str, *rubric: tuple[int, str]) -> None:
-        """Declare a question marked by hand."""
+        """Declare a question that is marked by hand.
+
+        Args:
+            id: its name, unique within the lesson.
+            rubric: for each line the points and what earns them.
+
+        Raises:
+            ValueError: the lesson has a reflection of that name.
+        """
         if id in self.reflections:
             raise ValueError(f"lesson {self.name} has two reflections named {id!r}")
         self.reflections[id] = Reflection(id, rubric)
 
     def claim(self, id: str, text: str, *choices: str) -> None:
-        """Declare a claim to predict and settle."""
+        """Declare a claim that learners predict and settle.
+
+        Args:
+            id: its name, unique within the lesson.
+            text: the claim, as a sentence with a full stop.
+            choices: the outcomes that can be predicted.
+
+        Raises:
+            ValueError: the lesson has a claim of that name.
+        """
         if id in self.claims:
             raise ValueError(f"lesson {self.name} has two claims named {id!r}")
         self.claims[id] = Claim(id, text, choices)
 
     def remember(self, exercise: Exercise, verdict: Verdict) -> None:
-        """Keep a verdict for this session and, while learning, in the progress folder."""
+        """Keep a verdict for this session and, unless grading, the best one with the progress."""
         self.session[exercise.id] = verdict
         if running_for_scores():
             return
@@ -120,8 +174,10 @@ class Lesson:
     def ready(self, *ids: str) -> bool:
         """Whether each of these exercises is solved, or its reference taken, in this session.
 
-        An experiment stands under it. When one is missing, or while the notebook is graded, one
-        line says so.
+        Experiments run only if this is true. If it is false, a line is printed that says why.
+
+        Raises:
+            ValueError: the lesson has no exercise of that name.
         """
         for id in ids:
             self._known(id)
@@ -138,7 +194,11 @@ class Lesson:
         return not missing
 
     def hint(self, id: str) -> None:
-        """Print the next hint of an exercise; they rise in strength, and cost nothing."""
+        """Print the next hint of an exercise. Each says more than the last; hints cost no points.
+
+        Raises:
+            ValueError: the lesson has no exercise of that name.
+        """
         exercise = self._known(id)
         kept = progress.read(self.name, id)
         shown = min(kept.get("hints", 0) + 1, len(exercise.hints))
@@ -148,22 +208,36 @@ class Lesson:
             print(f'That was the last. To go on without solving it: check.reference("{id}")')
 
     def reference(self, id: str) -> Callable[..., Any]:
-        """The reference for an exercise, so that one can go on; it earns no points."""
+        """Return the model answer of an exercise, to go on without solving it; it earns no points.
+
+        Raises:
+            ValueError: the lesson has no exercise of that name.
+        """
         exercise = self._known(id)
         self.remember(exercise, reference_taken(exercise))
         return exercise.reference
 
     def reset(self, id: str) -> None:
-        """Forget the points and hints of one exercise, and print its empty cell to paste."""
-        from grokedu.classroom.checking.source import stub
+        """Forget the points and hints of one exercise, and print its empty cell to paste.
 
+        Raises:
+            ValueError: the lesson has no exercise of that name.
+        """
         exercise = self._known(id)
         progress.forget(self.name, id)
         self.session.pop(id, None)
         print(f"{id} starts afresh. Its empty cell:\n\n{stub(exercise.reference)}")
 
     def predict(self, id: str, choice: Any = ...) -> None:
-        """Record what you expect of a claim, before you run its experiment."""
+        """Record which outcome you expect, before you run the experiment.
+
+        Args:
+            id: the claim.
+            choice: one of its choices. Without it, the prediction so far is printed.
+
+        Raises:
+            ValueError: the lesson has no claim of that name.
+        """
         claim = self._claim(id)
         if choice is ...:
             kept = progress.read(self.name, f"claim-{id}").get("prediction")
@@ -178,11 +252,15 @@ class Lesson:
         print(f"Noted: {claim.text} You expect: {choice}.")
 
     def settle(self, id: str, measured: str, verdict: str) -> None:
-        """Print and keep the verdict line of a claim: prediction, what was measured, what follows.
+        """Print and keep a claim's prediction, its measured result and its verdict.
 
         Args:
+            id: the claim.
             measured: the result with its interval.
             verdict: "holds", "holds in a window", "undecided" or "fails".
+
+        Raises:
+            ValueError: the lesson has no claim of that name, or the verdict is another word.
         """
         claim = self._claim(id)
         if verdict not in ("holds", "holds in a window", "undecided", "fails"):
@@ -217,12 +295,17 @@ class LearnerCheck(Exercise):
     lesson: Lesson
 
     def __call__(self, answer: Any = None, /) -> Verdict:
-        """Check an answer: a function or a class; returns the points as a card.
+        """Check an answer.
 
-        Whatever the answer does, nothing is raised.
+        Args:
+            answer: the learner's function or class.
+
+        Returns:
+            The points earned, which a notebook shows as a card. Nothing that the answer raises
+            gets out.
 
         Raises:
-            RuntimeError: if not even the reference returns, so that nothing can be checked.
+            RuntimeError: the reference itself does not return, so that nothing can be checked.
         """
         if answer is self.reference:
             verdict = reference_taken(self)

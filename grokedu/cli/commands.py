@@ -1,6 +1,6 @@
-"""The commands: each takes what was given, and returns an exit status.
+"""The commands: each takes the parsed arguments and returns an exit status.
 
-Each imports what it needs when it runs.
+Each imports what it needs when it is called, so that `grokedu --help` is fast.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 
 
 def learn(given: argparse.Namespace) -> int:
-    """Open a lesson."""
+    """Copy the lessons and open one in JupyterLab."""
     from grokedu.classroom.learning.learn import learn
 
     return learn(
@@ -61,7 +61,7 @@ def _progress_lines() -> list[str]:
 
 
 def build(given: argparse.Namespace) -> int:
-    """Make the notebooks, or say what is not up to date."""
+    """Build the notebooks, or list what is not up to date."""
     from grokedu import lessons
     from grokedu.claims import results
     from grokedu.classroom.writing.build import Builder
@@ -71,7 +71,10 @@ def build(given: argparse.Namespace) -> int:
     if given.lesson is not None:
         names = [lessons.name_of(given.lesson)]
     if not names:
-        raise ValueError(f"no lessons in {root / 'solutions'}; run it in the repository, or --root")
+        raise ValueError(
+            f"there are no lessons in {root / 'solutions'}; run it in the repository, or name the "
+            "repository with --root"
+        )
     builder = Builder(root, lambda text: results.fill(text, root / "results"))
     drifted = []
     for name in names:
@@ -85,12 +88,12 @@ def build(given: argparse.Namespace) -> int:
     if given.check:
         print("\n".join(drifted) or f"Up to date: {', '.join(names)}")
         if drifted:
-            print("To mend it: grokedu build")
+            print("To bring them up to date: grokedu build")
     return 1 if drifted else 0
 
 
 def grade(given: argparse.Namespace) -> int:
-    """Grade what was handed in, or grade it again."""
+    """Grade a lesson's submissions, or grade them again."""
     from grokedu import lessons
     from grokedu.grading.book.course import open_course
     from grokedu.grading.judging.cluster import dask
@@ -99,20 +102,20 @@ def grade(given: argparse.Namespace) -> int:
     from grokedu.grading.run import Round, grade
 
     if not given.regrade and (given.apply or given.exercise):
-        raise ValueError("--apply and --exercise go with --regrade")
+        raise ValueError("--apply and --exercise were given without --regrade; they need it")
     name = lessons.name_of(given.lesson)
     with open_course(given.root) as course:
         release = course.folder("release", ".", name) / f"{name}.ipynb"
-        said = settings(course.config)
+        options = settings(course.config)
         plan = make_plan(
             name,
             lessons.find,
             release,
-            grading_seed(course.root / said["seed_file"]),
-            confined=said["sandbox"] and not given.no_sandbox,
-            cell_seconds=said["cell_seconds"],
-            check_seconds=said["check_seconds"],
-            student_seconds=said["student_seconds"],
+            grading_seed(course.root / options["seed_file"]),
+            confined=options["sandbox"] and not given.no_sandbox,
+            cell_seconds=options["cell_seconds"],
+            check_seconds=options["check_seconds"],
+            student_seconds=options["student_seconds"],
             course=course.root,
         )
         make, jobs = dask(given.executor) if given.executor else (None, given.jobs)
@@ -131,7 +134,7 @@ def grade(given: argparse.Namespace) -> int:
 
 
 def export(given: argparse.Namespace) -> int:
-    """Write a lesson's scores."""
+    """Write a lesson's grades to a file."""
     from grokedu import lessons
     from grokedu.grading.book.course import open_course
     from grokedu.grading.book.export import export
@@ -151,7 +154,7 @@ def export(given: argparse.Namespace) -> int:
 
 
 def forget(given: argparse.Namespace) -> int:
-    """Delete students' data, or say what that would be."""
+    """List the data that is kept about students, or delete it."""
     from grokedu.grading.book.course import open_course
     from grokedu.grading.book.forget import forget
     from grokedu.grading.report import printable
@@ -167,6 +170,6 @@ def forget(given: argparse.Namespace) -> int:
 
 def reproduce(given: argparse.Namespace) -> int:
     """Run the experiment behind a claim."""
-    from grokedu import claims as reproduce
+    from grokedu import claims
 
-    return reproduce.main(given.name, quick=given.quick)
+    return claims.main(given.name, quick=given.quick)

@@ -1,9 +1,9 @@
-"""The lessons: found by number or any unique prefix, the package's own and an instructor's.
+"""The lessons of the package and an instructor's own, found by any unique beginning of their name.
 
-An instructor adds private lessons by the entry point group ``grokedu.lessons`` or by modules named
-like ours (``l20_topic.py``, holding a ``lesson``) in the folder ``$GROKEDU_LESSONS``. One that has
-the name of a public lesson takes its place wherever lessons are found by name, as in grading; what
-a notebook imports is the public one.
+Instructors add private lessons by the entry point group ``grokedu.lessons``, or by modules such as
+``l20_topic.py`` in the folder ``$GROKEDU_LESSONS``. The module defines ``lesson``, a `Lesson`. A
+private lesson with the name of a public one replaces it wherever lessons are found by name, which
+includes grading. A notebook still imports the public one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ _MODULE = re.compile(r"l(\d\d_[a-z0-9_]+)")
 
 
 def available() -> dict[str, Callable[[], ModuleType]]:
-    """Every lesson's name and how to import its module; nothing is imported yet."""
+    """The names of all lessons, each with a function that imports its module.
+
+    >>> "00_start_here" in available()
+    True
+    """
     found: dict[str, Callable[[], ModuleType]] = {}
     for module in pkgutil.iter_modules(__path__):
         if match := _MODULE.fullmatch(module.name):
@@ -41,10 +45,10 @@ def available() -> dict[str, Callable[[], ModuleType]]:
 
 
 def name_of(prefix: str) -> str:
-    """The one lesson's name that starts with ``prefix``.
+    """The name of the lesson whose name starts with ``prefix``.
 
     Raises:
-        ValueError: none or several do.
+        ValueError: no lesson's name starts with it, or several do.
 
     >>> name_of("00")
     '00_start_here'
@@ -61,12 +65,19 @@ def find(prefix: str) -> Lesson:
     """Import the lesson whose name starts with ``prefix``.
 
     Raises:
-        ValueError: none or several do.
+        ValueError: no lesson's name starts with it, several do, or its module has no `Lesson`
+            called ``lesson``.
+
+    >>> find("00").title
+    'Start here'
     """
     name = name_of(prefix)
-    lesson = available()[name]().lesson
+    lesson = getattr(available()[name](), "lesson", None)
     if not isinstance(lesson, Lesson):
-        raise ValueError(f"the module of lesson {name} has no `lesson` of type Lesson")
+        raise ValueError(
+            f"lesson of {name} is a {type(lesson).__name__}; wanted a Lesson, as in "
+            f"lesson = Lesson({name!r}, 'Title')"
+        )
     return lesson
 
 
@@ -81,13 +92,13 @@ def _from_file(path: Path) -> ModuleType:
         try:
             spec.loader.exec_module(module)
         except BaseException:
-            del sys.modules[name]  # or it would be there, and half of it missing
+            del sys.modules[name]  # because it is incomplete
             raise
     return sys.modules[name]
 
 
 def __getattr__(name: str) -> ModuleType:
-    """A lesson that is not the package's own, for ``from grokedu.lessons import l20_topic``."""
+    """Import a private lesson, for ``from grokedu.lessons import l20_topic``."""
     match = _MODULE.fullmatch(name)
     own = match is not None and importlib.util.find_spec(f"{__name__}.{name}") is not None
     if match is None or own or match[1] not in available():

@@ -1,1 +1,1 @@
-"""Checking an answer: cases in, plain data out, a verdict."""
+"""Check an answer: call it on cases, compare what it returns, and give a verdict."""

@@ -1,7 +1,7 @@
-"""One call of a learner's function: a request goes out, a reply comes back, both plain data.
+"""One call of a learner's function: a request goes out and a reply comes back, both plain data.
 
-`respond` runs beside the learner's code; `local` is the other side when both are in one process.
-A judge in another process sends the same bytes through a pipe.
+`respond` runs in the process of the learner's code, and `local` calls it when the judge is in that
+process too. A judge in another process sends the same bytes through a pipe.
 """
 
 from __future__ import annotations
@@ -39,7 +39,14 @@ STATUSES = (
 
 @dataclass(frozen=True)
 class Request:
-    """A call to make: the function's name, its arguments, the probe to drive it, its time limit."""
+    """A call to make.
+
+    Attributes:
+        name: the function's name.
+        args, kwargs: its arguments.
+        probe: the name of the probe that drives the function; None for a plain call.
+        seconds: the time limit.
+    """
 
     name: str
     args: tuple[Any, ...] = ()
@@ -50,7 +57,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a call: one of `STATUSES`, the result, and the inputs as the call left them."""
+    """What came back from a call.
+
+    Attributes:
+        status: one of `STATUSES`.
+        result: what the function returned.
+        args, kwargs: the arguments as the call left them.
+        printed: the start of what the function printed.
+        crash: where it raised an error, if it did.
+        reason: why the result could not be read, or the type of what is not callable.
+    """
 
     status: str
     result: Any = None
@@ -65,7 +81,10 @@ Caller = Callable[[Request], Reply]
 
 
 def local(functions: Mapping[str, Any]) -> Caller:
-    """A caller for functions of this process. Every value still crosses the wire, as a copy.
+    """A caller for functions of this process. Every value is still encoded and decoded.
+
+    Args:
+        functions: the functions that can be called, by name.
 
     >>> caller = local({"double": lambda x: 2 * x})
     >>> caller(Request("double", (21,))).result
@@ -75,17 +94,34 @@ def local(functions: Mapping[str, Any]) -> Caller:
 
 
 def write_request(request: Request) -> bytes:
-    """Encode a request."""
+    """Encode a request.
+
+    Raises:
+        WireError: an argument is not plain data.
+
+    >>> wire.decode(write_request(Request("double", (21,))))
+    ['double', None, 5.0, [21], {}]
+    """
     return wire.encode(
         [request.name, request.probe, request.seconds, list(request.args), dict(request.kwargs)]
     )
 
 
 def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
-    """Carry out an encoded request on the function of that name, and encode the reply.
+    """Carry out an encoded request and encode the reply.
 
-    Whatever the function does short of ending the process becomes a reply; only a
-    KeyboardInterrupt (the learner pressed stop) passes through.
+    Whatever the function does becomes a reply, unless it ends the process. Only a KeyboardInterrupt
+    passes through: the learner pressed stop.
+
+    Args:
+        functions: the functions that can be called, by name.
+        message: a request from `write_request`.
+
+    Raises:
+        WireError: the message is not a request.
+
+    >>> read_reply(respond({"double": lambda x: 2 * x}, write_request(Request("halve")))).status
+    'missing'
     """
     name, probe, seconds, args, kwargs = wire.decode(message)
     if name not in functions:
@@ -106,22 +142,22 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
         except BaseException as error:
             raised = error
 
-        def tell() -> bytes:
-            told = _told(raised) if raised is not None else reply
-            return wire.encode(told | {"printed": printed.getvalue()})
+        def encode_reply() -> bytes:
+            content = _failure(raised) if raised is not None else reply
+            return wire.encode(content | {"printed": printed.getvalue()})
 
-        # Reading a result or an error may run code of the learner's again.
+        # Encoding a result or an error may run the learner's code again, so it is guarded too.
         try:
-            return call_within(seconds, tell)
+            return call_within(seconds, encode_reply)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            reason = str(error) if isinstance(error, wire.WireError) else "a value that lies"
+            reason = str(error) if isinstance(error, wire.WireError) else "a value of a false type"
             return wire.encode({"status": "not data", "reason": reason})
 
 
-def _told(error: BaseException) -> dict[str, Any]:
-    """The reply that an exception makes."""
+def _failure(error: BaseException) -> dict[str, Any]:
+    """The reply to a call that raised."""
     if isinstance(error, TimeLimit):
         return {"status": "timed out"}
     if isinstance(error, NotImplementedError) and not error.args:
@@ -130,7 +166,11 @@ def _told(error: BaseException) -> dict[str, Any]:
 
 
 def read_reply(message: bytes) -> Reply:
-    """Decode a reply, believing nothing about it: anything malformed is "not data"."""
+    """Decode a reply that cannot be trusted. If it is malformed, its status is "not data".
+
+    >>> read_reply(b"no reply").status
+    'not data'
+    """
     try:
         data = wire.decode(message)
     except wire.WireError as error:
@@ -138,7 +178,7 @@ def read_reply(message: bytes) -> Reply:
     if not (isinstance(data, dict) and data.keys() <= _PARTS.keys()):
         return Reply("not data", reason="not a reply")
     if not all(isinstance(part, _PARTS[name]) for name, part in data.items()):
-        return Reply("not data", reason="a reply of the wrong parts")
+        return Reply("not data", reason="a reply whose parts have the wrong types")
     if data.get("status") not in STATUSES:
         return Reply("not data", reason="an unknown status")
     if "crash" in data:

@@ -1,6 +1,6 @@
-"""Comparing what came back with what was wanted, and saying how they differ.
+"""Compare a result with the expected one and say how they differ.
 
-Type first, then shape, dtype and values, so that a learner is told the first thing that is off.
+The type is compared first, then shape, dtype and values; the first difference is reported.
 Tolerances are rounding-error bounds: with n rounded operations behind a number, two correct
 programs may differ by about n·eps·(magnitude), whatever order they work in (Higham, *Accuracy and
 Stability of Numerical Algorithms*, section 3.1). They never come from the spread of the results.
@@ -16,20 +16,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# With a bound above this share of the value, nothing wrong could be told from something right.
+# A tolerance above this share of the value could not tell a wrong result from a right one.
 COARSEST = 1e-2
 _EXACT = (str, Fraction, type(None), torch.Generator)
 
 
 def difference(got: Any, want: Any, operations: int = 1000, path: str = "the result") -> str:
-    """How ``got`` differs from ``want``; the empty string when it does not.
+    """How ``got`` differs from ``want``.
 
-    Numbers and truth values may come as Python's, as NumPy scalars or as tensors with one element
-    and no dimensions; lists and tuples stand for each other; floating-point widths may differ (the
-    coarser one sets the tolerance).
+    A number or truth value may be a Python object, a NumPy scalar or a tensor without dimensions. A
+    list may replace a tuple and the other way round. Floating-point widths may differ; the coarser
+    one sets the tolerance.
 
     Args:
+        got: the result to judge.
+        want: the expected result.
         operations: rounded floating-point operations behind one number of the result.
+        path: how to call the result in the sentence.
+
+    Returns:
+        The first difference, as a sentence; empty if there is none.
 
     >>> difference(2.0, 2.0)
     ''
@@ -49,19 +55,23 @@ def difference(got: Any, want: Any, operations: int = 1000, path: str = "the res
     if isinstance(want, Tensor):
         if isinstance(got, Tensor):
             return _tensors(got, want, operations, path)
-        return f"{path} is {_a(got)}, wanted a tensor of {_shape(want.shape)}"
+        return f"{path} is {_with_article(got)}, wanted a tensor of {_shape(want.shape)}"
     if isinstance(want, np.ndarray):
         if isinstance(got, np.ndarray):
             return _tensors(torch.from_numpy(got), torch.from_numpy(want), operations, path)
-        return f"{path} is {_a(got)}, wanted a NumPy array of shape {want.shape}"
+        return f"{path} is {_with_article(got)}, wanted a NumPy array of shape {want.shape}"
     if isinstance(want, _EXACT) and type(got) is type(want):
         same = isinstance(want, torch.Generator) or got == want
         return "" if same else f"{path} is {describe(got)}, wanted {describe(want)}"
-    return f"{path} is {_a(got)}, wanted {_a(want)}"
+    return f"{path} is {_with_article(got)}, wanted {_with_article(want)}"
 
 
 def describe(value: Any, limit: int = 160) -> str:
-    """A value in a few words: small ones whole, large ones by kind, dtype and shape.
+    """A value in a few words: small ones in full, large ones by kind, shape and dtype.
+
+    Args:
+        value: anything.
+        limit: the most characters to return.
 
     >>> describe(torch.tensor([1, 2]))
     'tensor([1, 2])'
@@ -92,8 +102,8 @@ def describe(value: Any, limit: int = 160) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _a(value: Any) -> str:
-    """A value's kind with its article."""
+def _with_article(value: Any) -> str:
+    """A value's kind with its article, as in "a list"."""
     if isinstance(value, Tensor):
         return f"a tensor of {_shape(value.shape)}"
     if isinstance(value, np.ndarray):
@@ -114,7 +124,7 @@ def _is_scalar(value: Any) -> bool:
 
 def _dicts(got: Any, want: dict[Any, Any], operations: int, path: str) -> str:
     if not isinstance(got, dict):
-        return f"{path} is {_a(got)}, wanted a dict with keys {list(want)}"
+        return f"{path} is {_with_article(got)}, wanted a dict with keys {list(want)}"
     if set(got) != set(want):
         return f"{path} has keys {describe(list(got))}, wanted {list(want)}"
     for key, entry in want.items():
@@ -125,7 +135,7 @@ def _dicts(got: Any, want: dict[Any, Any], operations: int, path: str) -> str:
 
 def _sequences(got: Any, want: list[Any] | tuple[Any, ...], operations: int, path: str) -> str:
     if not isinstance(got, (list, tuple)):
-        return f"{path} is {_a(got)}, wanted {_a(want)} of {len(want)}"
+        return f"{path} is {_with_article(got)}, wanted {_with_article(want)} of {len(want)}"
     if len(got) != len(want):
         return f"{path} has {len(got)} parts, wanted {len(want)}"
     for index, entry in enumerate(want):
@@ -151,11 +161,11 @@ def _scalars(got: Any, want: Any, operations: int, path: str) -> str:
         close = math.isfinite(bound) and abs(left - right) <= bound
     except OverflowError:  # an integer, or a difference, larger than any float
         close = False
-    return "" if close else f"{path} is {_apart(left, right)}"
+    return "" if close else f"{path} is {_both_values(left, right)}"
 
 
-def _apart(got: Any, want: Any) -> str:
-    """Both values, with all their digits where a few would look the same."""
+def _both_values(got: Any, want: Any) -> str:
+    """Both values, with all digits if they look the same when rounded."""
     short = describe(got), describe(want)
     left, right = short if short[0] != short[1] else (repr(got), repr(want))
     return f"{left}, wanted {right}"
@@ -210,4 +220,4 @@ def _tensors(got: Tensor, want: Tensor, operations: int, path: str) -> str:
     where = tuple(int(i) for i in wrong.nonzero()[0])
     index = "".join(f"[{i}]" for i in where)
     share = "" if wrong.numel() == 1 else f" ({int(wrong.sum())} of {wrong.numel()} entries differ)"
-    return f"{path}{index} is {_apart(got[where].item(), want[where].item())}{share}"
+    return f"{path}{index} is {_both_values(got[where].item(), want[where].item())}{share}"

@@ -1,4 +1,4 @@
-"""Running someone else's function: a time limit, silence, and a crash told by its own line."""
+"""Run a learner's function under a time limit, in silence, and report where it crashed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,20 @@ KEPT_OUTPUT = 2000
 
 
 class TimeLimit(BaseException):
-    """Raised inside a function that ran past its limit; not an Exception, so rarely caught."""
+    """Raised in a function that ran past its time limit.
+
+    It is not an Exception, so that `except Exception` in the function does not catch it.
+    """
 
 
 @dataclass(frozen=True)
 class Crash:
-    """Where and how a function failed: the last line of its author's own code."""
+    """An error that a function raised, and the last line of the author's own code before it.
+
+    Attributes:
+        type, message: the error's.
+        function, line, text: where it happened; 0 and empty if that is not known.
+    """
 
     type: str
     message: str
@@ -37,12 +45,22 @@ class Crash:
     text: str = ""
 
     def as_data(self) -> dict[str, Any]:
-        """As a plain dictionary, to send."""
+        """The crash as a plain dictionary; `read_crash` reads it.
+
+        >>> read_crash(Crash("ValueError", "no").as_data())
+        Crash(type='ValueError', message='no', function='', line=0, text='')
+        """
         return asdict(self)
 
 
 class _Watcher(threading.Thread):
-    """Interrupts the threads whose time has come; one for the process, looking every 50 ms."""
+    """Interrupts the threads whose time is up. One serves the whole process, and looks every 50 ms.
+
+    Attributes:
+        ends: for each watched thread, when its time is up.
+        raised: the threads that were interrupted.
+        busy: whether it is just interrupting threads.
+    """
 
     def __init__(self) -> None:
         super().__init__(daemon=True, name="grokedu time limits")
@@ -63,7 +81,7 @@ class _Watcher(threading.Thread):
             self.busy = False
 
     def release(self, thread: int) -> None:
-        """Watch a thread no longer, and let an interruption still under way arrive here."""
+        """Stop watching a thread, and let an interruption that is on its way arrive here."""
         self.ends.pop(thread, None)
         while self.busy:
             time.sleep(0.001)
@@ -75,12 +93,21 @@ _watcher = _Watcher()
 
 
 def call_within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call ``function()``, and interrupt it with `TimeLimit` once ``seconds`` have passed.
+    """Call ``function()`` and interrupt it when its time is up.
 
-    Works in any thread and on any system, because the interpreter itself raises the interruption
-    between two bytecodes. It is raised again and again, so that a function which swallows it does
-    not get away. Code that never returns to the interpreter (a long call into C) is interrupted
-    only when it comes back.
+    This works in any thread and on any system, because the interpreter itself raises the error
+    between two bytecodes. It is raised again and again, so that a function which catches it is
+    still stopped. A long call into C is interrupted only when it returns to the interpreter.
+
+    Args:
+        seconds: the time limit.
+        function: what to call.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        TimeLimit: the time was up.
 
     >>> call_within(5.0, lambda: 1 + 1)
     2
@@ -107,27 +134,36 @@ def call_within(seconds: float, function: Callable[[], Any]) -> Any:
         raise
 
 
-class _Kept(io.StringIO):
-    """Keeps the first characters written and drops the rest."""
+class _FirstCharacters(io.StringIO):
+    """Keeps the first `KEPT_OUTPUT` characters that are written and drops the rest."""
 
     def write(self, text: str) -> int:
         super().write(text[: max(0, KEPT_OUTPUT - self.tell())])
         return len(text)
 
     def close(self) -> None:
-        """Stay open: whoever closes it closes what is not theirs."""
+        """Stay open, because the learner's code may close a stream that it did not open."""
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[io.StringIO]:
-    """Silence warnings, logging and stderr, C code's too; yields the start of what is printed."""
-    printed = _Kept()
+    """Silence warnings, logging and stderr, including what C code writes there.
+
+    Yields:
+        The stream that receives what is printed; it keeps the first `KEPT_OUTPUT` characters.
+
+    >>> with quiet() as printed:
+    ...     print("hello")
+    >>> printed.getvalue()
+    'hello\\n'
+    """
+    printed = _FirstCharacters()
     disabled = logging.root.manager.disable
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.enter_context(_descriptor_closed(2))
         stack.enter_context(contextlib.redirect_stdout(printed))
-        stack.enter_context(contextlib.redirect_stderr(_Kept()))
+        stack.enter_context(contextlib.redirect_stderr(_FirstCharacters()))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         logging.disable(logging.CRITICAL)
@@ -139,7 +175,7 @@ def quiet() -> Iterator[io.StringIO]:
 
 @contextlib.contextmanager
 def _descriptor_closed(descriptor: int) -> Iterator[None]:
-    """Point a file descriptor at nothing for a while."""
+    """Send what is written to a file descriptor nowhere for a while."""
     saved = os.dup(descriptor)
     try:
         _flush()
@@ -154,15 +190,17 @@ def _descriptor_closed(descriptor: int) -> Iterator[None]:
 
 
 def _flush() -> None:
-    """Let what Python still holds for stderr go where the descriptor points now."""
+    """Write what Python has buffered for stderr to where the descriptor points now."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.__stderr__.flush()  # type: ignore[union-attr]
 
 
 def crash_report(error: BaseException) -> Crash:
-    """Tell an exception by the last line of code that its author wrote.
+    """Describe an exception by the last line of the author's own code.
 
-    Frames of the standard library, of installed packages and of this package are skipped.
+    Args:
+        error: a caught exception. Frames of the standard library, of installed packages and of this
+            package are skipped.
     """
     message = ""
     with contextlib.suppress(Exception):
@@ -181,7 +219,11 @@ def crash_report(error: BaseException) -> Crash:
 
 
 def read_crash(data: dict[Any, Any]) -> Crash:
-    """A crash from data that may be anything."""
+    """A crash from data that cannot be trusted.
+
+    >>> read_crash({"type": "ValueError", "line": "seven"}).line
+    0
+    """
     texts = {
         name: str(data.get(name, ""))[:500] for name in ("type", "message", "function", "text")
     }

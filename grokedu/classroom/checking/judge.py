@@ -1,4 +1,4 @@
-"""From an exercise and something that can be called to a verdict."""
+"""Try an answer on an exercise's cases and give a verdict."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ _OUTCOMES = {"crashed": "crashed", "ended": "crashed", "timed out": "timed out"}
 
 
 def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible") -> Verdict:
-    """Try an answer on every case and say what was found.
+    """Try an answer on every case.
 
-    ``caller`` makes the calls: in this process, or at the other end of a pipe. Only the plain data
-    it brings back is judged. After a call that did not come back no further case is tried.
+    After a call that timed out or ended its process, no further case is tried.
+
+    Args:
+        exercise: what was to be written.
+        caller: makes the calls, in this process or in another one.
+        seed: what the cases are drawn from.
+        level: "visible" or "grading".
+
+    Raises:
+        RuntimeError: the reference did not return.
+        ValueError: a case belongs to a group without points, or a group has no case.
     """
     cases = list(exercise.make_cases(seed, level))
     expected = exercise.expected(cases)
@@ -36,7 +45,7 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
         for case, reply, want in zip(cases, replies, expected, strict=False)
     ]
     untried = len(cases) - len(replies)
-    faults += ["it was not tried, because an earlier case did not come back"] * untried
+    faults += ["it was not tried, because an earlier case did not return"] * untried
     groups = _groups(exercise, cases, faults)
     passed = sum(not fault for fault in faults)
     if passed == len(cases):
@@ -64,25 +73,35 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
 
 
 def unattempted(exercise: Exercise) -> Verdict:
-    """The verdict on a stub."""
+    """The verdict on an exercise whose answer was not written yet."""
     advice = f'write the body of `{exercise.id}`; a hint: check.hint("{exercise.id}")'
     return Verdict(_without_points(exercise, "not attempted", advice))
 
 
 def reference_taken(exercise: Exercise) -> Verdict:
-    """The verdict on the reference itself."""
+    """The verdict on the reference itself, which earns no points."""
     note = "this is the reference: go on with it; it earns no points"
     return Verdict(_without_points(exercise, "reference taken", note))
 
 
 def not_callable(exercise: Exercise, kind: str) -> Verdict:
-    """The verdict on something that is no function or class; ``kind`` is its type's name."""
+    """The verdict on an answer that cannot be called.
+
+    Args:
+        exercise: what was to be written.
+        kind: the name of the answer's type.
+    """
     advice = f"pass the function itself: check.{exercise.id}({exercise.id}); this is of type {kind}"
     return Verdict(_without_points(exercise, "incorrect", advice))
 
 
 def cell_raised(exercise: Exercise, crash: Crash) -> Verdict:
-    """The verdict on an answer whose cell could not be run."""
+    """The verdict on an answer whose cell raised an error when it ran.
+
+    Args:
+        exercise: what was to be written.
+        crash: the error.
+    """
     findings = _without_points(exercise, "crashed", "mend the cell; it must run by itself")
     line = f"line {crash.line}: {crash.text}" if crash.text else ""
     found = f"it raised {crash.type}: {crash.message}".rstrip(": ")
@@ -95,7 +114,10 @@ def _groups(
     failed = {case.group for case, fault in zip(cases, faults, strict=True) if fault}
     tried = {case.group for case in cases}
     if tried != set(exercise.points):
-        raise ValueError(f"{exercise.id}: cases of {sorted(tried)}, points of {[*exercise.points]}")
+        raise ValueError(
+            f"{exercise.id}: the cases have the groups {sorted(tried)}, but the points have "
+            f"{sorted(exercise.points)}"
+        )
     return {
         group: (0.0 if group in failed else float(weight), float(weight))
         for group, weight in exercise.points.items()
@@ -105,7 +127,7 @@ def _groups(
 def _also(
     cases: Sequence[Case], faults: Sequence[str], groups: dict[str, tuple[float, float]]
 ) -> tuple[str, ...]:
-    """The first failed case of every lost group but the first."""
+    """The first failed case of each group that lost its points, except the first such group."""
     first: dict[str, str] = {}
     for case, fault in zip(cases, faults, strict=True):
         if fault:

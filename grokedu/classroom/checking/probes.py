@@ -1,8 +1,8 @@
-"""Probes: how answers that are not plain functions are driven, beside the learner's code.
+"""Probes: functions that drive an answer which is more than a function of plain data.
 
-Optimizers, modules and gradients do not cross the wire as data. A probe is a named function that
-takes the learner's object and plain data, drives the object, and returns a trace of plain data.
-The trace is judged like any other reply: nothing in it is trusted.
+Optimizers, modules and gradients cannot be sent as plain data. A probe runs in the process of the
+learner's code, takes the learner's object and plain data, uses the object, and returns plain data
+about what it did. Its result is judged like any other reply: nothing in it is trusted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 Probe = Callable[..., Any]
 PROBES: dict[str, Probe] = {}
 
-# Functions of a tensor, entry by entry, that answers can be tried on.
+# Elementwise functions that answers can be tried on.
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "absolute": torch.abs,
     "bent": lambda z: torch.where(z > 0, z, -z.square()),
@@ -36,16 +36,24 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def probe(function: Probe) -> Probe:
     """Register a probe under its function's name.
 
+    Args:
+        function: takes the answer and plain data, and returns plain data.
+
     Raises:
         ValueError: another probe has that name.
     """
     if PROBES.setdefault(function.__name__, function) is not function:
-        raise ValueError(f"there is a probe named {function.__name__!r} already")
+        raise ValueError(f"there already is a probe named {function.__name__!r}")
     return function
 
 
 def drive(name: str | None, answer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call ``answer`` on the arguments, through the probe of that name if one is given.
+
+    Args:
+        name: the probe's name; None for a plain call.
+        answer: the learner's function or class.
+        args, kwargs: the arguments.
 
     Raises:
         ValueError: no probe has that name.
@@ -72,10 +80,10 @@ def _leaves(value: Any) -> list[Tensor]:
 
 @probe
 def gradients(answer: Callable[..., Tensor], *args: Any) -> dict[str, Any]:
-    """The result of ``answer(*args)`` and its gradient for every floating-point tensor in ``args``.
+    """The result of ``answer(*args)`` and its gradients for the floating-point tensors in ``args``.
 
-    A result that is not a scalar is summed first. Tensors without influence get a gradient of None,
-    and so do all when the result is no tensor.
+    A result with several entries is summed first. The gradient for a tensor that the result does
+    not depend on is None. If the result is not a tensor, ``"gradients"`` is None.
 
     >>> trace = gradients(lambda x: (x**2).sum(), torch.tensor([3.0]))
     >>> trace["gradients"]
@@ -96,9 +104,13 @@ def optimizer(
     gradients: Sequence[Sequence[Tensor]],
     options: Mapping[str, Any],
 ) -> list[list[Tensor]]:
-    """Build ``answer(params, **options)``, set each row of gradients in turn, and step.
+    """Build the optimizer ``answer(params, **options)`` and take a step for each row of gradients.
 
-    Returns the parameters after each step, a list for each row.
+    Returns:
+        For each step, the list of the parameters after it.
+
+    >>> optimizer(torch.optim.SGD, [torch.tensor([1.0])], [[torch.tensor([2.0])]], {"lr": 0.25})
+    [[tensor([0.5000])]]
     """
     leaves = [torch.nn.Parameter(value.clone()) for value in params]
     made = answer(leaves, **options)
@@ -118,10 +130,16 @@ def module(
     state: Mapping[str, Tensor],
     inputs: Sequence[Any],
 ) -> dict[str, Any]:
-    """Build ``answer(**options)``, load ``state`` by name, and call it on ``inputs``.
+    """Build the module ``answer(**options)``, load ``state``, and call it on ``inputs``.
 
-    Returns the output and the gradient of its sum for each parameter, by name; no gradients when
-    the output is no tensor.
+    Returns:
+        The output, and by parameter the gradient of the output's sum. If the output is not a
+        tensor, ``"gradients"`` is None.
+
+    >>> state = {"weight": torch.tensor([[3.0]]), "bias": torch.tensor([1.0])}
+    >>> options = {"in_features": 1, "out_features": 1}
+    >>> module(torch.nn.Linear, options, state, [torch.tensor([2.0])])["output"]
+    tensor([7.])
     """
     made = answer(**options)
     made.load_state_dict(dict(state))
@@ -143,8 +161,17 @@ def training_steps(
 ) -> dict[str, Any]:
     """Call ``answer(optimizer, compute_loss)`` once for each target, with a real torch optimizer.
 
-    The loss is the squared distance of the weights from the target. Returns what each call
-    returned and the weights after it.
+    The loss is the squared distance of the weights from the target.
+
+    Args:
+        answer: takes an optimizer and a function that computes the loss.
+        start: the initial weights.
+        targets: the target of each call.
+        optimizer: the name of a class of ``torch.optim``.
+        options: the optimizer's options.
+
+    Returns:
+        What each call returned, and the weights after it.
     """
     weights = start.clone().requires_grad_()
     made = getattr(torch.optim, optimizer)([weights], **options)
@@ -167,9 +194,20 @@ def constrained_steps(
 ) -> dict[str, Any]:
     """Call ``answer(optimizer, compute_loss, *constraint)`` once for each row of targets.
 
-    The optimizer is torch's, over parameter groups of several tensors; the loss is the squared
-    distance of all of them from the targets. Returns what each call returned, the weights after it,
-    and the tensors of the optimizer's memory at the end.
+    The optimizer is one of torch's, with several parameter groups. The loss is the squared distance
+    of all weights from the targets.
+
+    Args:
+        answer: takes an optimizer, a function that computes the loss, and ``constraint``.
+        groups: the initial weights of each parameter group.
+        targets: for each call, the targets of all weights in the order of the groups.
+        optimizer: the name of a class of ``torch.optim``.
+        options: the optimizer's options.
+        constraint: further arguments of the answer.
+
+    Returns:
+        What each call returned, the weights after it, and the tensors in the optimizer's state
+        after the last call, as ``"memory"``.
     """
     leaves = [[value.clone().requires_grad_() for value in group] for group in groups]
     made = getattr(torch.optim, optimizer)([{"params": group} for group in leaves], **options)
@@ -193,13 +231,17 @@ def constrained_steps(
 
 @probe
 def for_seeds(answer: Callable[..., Any], seeds: Sequence[int], *args: Any) -> list[Any]:
-    """``answer(*args, generator)`` for a fresh generator of each seed."""
+    """The results of ``answer(*args, generator)`` with a new generator for each seed.
+
+    >>> for_seeds(lambda scale, generator: scale * generator.initial_seed(), [1, 2], 10)
+    [10, 20]
+    """
     return [answer(*args, torch.Generator().manual_seed(seed)) for seed in seeds]
 
 
 @probe
 def of_function(answer: Callable[..., Any], name: str, *args: Any) -> Any:
-    """``answer(f, *args)`` for the function of that name in :data:`FUNCTIONS`.
+    """The result of ``answer(f, *args)`` for the function of that name in `FUNCTIONS`.
 
     >>> of_function(lambda f: f(torch.tensor([-2.0, 3.0])), "relu")
     tensor([0., 3.])

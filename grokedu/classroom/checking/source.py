@@ -1,8 +1,8 @@
-"""The learner's cell and its model answer, lifted from the source of a reference.
+"""The answer cell and the learner's empty cell, made from the source of a reference.
 
-The library's own functions are the references, so what learners are asked to write is what the
-library runs. The signature and docstring stay in the stub; each body stands between nbgrader's
-solution marks, for nbgrader to strip.
+The references are functions of the library, so learners write what the library runs. The learner's
+cell keeps the signature and the docstring. In the answer key each body stands between nbgrader's
+solution marks, and nbgrader removes it from the release.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import symtable
 import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,9 +25,12 @@ _Comprehension = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 def solution(reference: Callable[..., Any]) -> str:
     """The reference's source with each function body between the solution marks.
 
-    >>> def double(x):
-    ...     '''Twice x.'''
-    ...     return 2 * x
+    Args:
+        reference: a function or class; its decorators are left out.
+
+    Raises:
+        ValueError: a function has its body on the line of its head.
+
     >>> print(mark("def double(x):\\n    '''Twice x.'''\\n    return 2 * x"))
     def double(x):
         '''Twice x.'''
@@ -38,7 +42,14 @@ def solution(reference: Callable[..., Any]) -> str:
 
 
 def stub(reference: Callable[..., Any]) -> str:
-    """The reference's source with each function body replaced by what the learner starts from."""
+    """The reference's source with each function body replaced by a NotImplementedError.
+
+    Args:
+        reference: a function or class; its decorators are left out.
+
+    Raises:
+        ValueError: a function has its body on the line of its head.
+    """
     lines: list[str] = []
     inside = False
     for line in solution(reference).split("\n"):
@@ -52,10 +63,13 @@ def stub(reference: Callable[..., Any]) -> str:
 
 
 def mark(source: str) -> str:
-    """Put the solution marks around the body of every outermost function of some source.
+    """Put the solution marks around the body of each top-level function and method.
+
+    Args:
+        source: Python code.
 
     Raises:
-        ValueError: a function has its body on the line of its head, where no mark can stand.
+        ValueError: a function has its body on the line of its head, where a mark does not fit.
     """
     tree = ast.parse(source)
     lines = source.split("\n")
@@ -81,7 +95,11 @@ def _undecorated(source: str) -> str:
 
 
 def names_bound(source: str) -> set[str]:
-    """The names that some code binds at its top level: imports, assignments, definitions, loops."""
+    """The names that code binds at its top level, by imports, assignments, definitions and loops.
+
+    >>> sorted(names_bound("import torch as t\\nx = 1\\ndef f(y):\\n    z = y"))
+    ['f', 't', 'x']
+    """
     found: set[str] = set()
     for node in _outside_functions(ast.parse(source)):
         if isinstance(node, (*_Definition, ast.ClassDef)):
@@ -96,9 +114,11 @@ def names_bound(source: str) -> set[str]:
 
 
 def names_needed(source: str) -> set[str]:
-    """The names that some code reads from outside itself, built-in ones left out."""
-    import symtable
+    """The names that code reads and does not bind itself. Built-in names are left out.
 
+    >>> sorted(names_needed("x = 1\\ndef f(y):\\n    return len(y) + x + offset"))
+    ['offset']
+    """
     needed: set[str] = set()
     tables = [symtable.symtable(source, "<cell>", "exec")]
     while tables:

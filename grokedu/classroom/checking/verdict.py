@@ -1,4 +1,4 @@
-"""What a check found: a number for nbgrader, a card for a notebook, text for a terminal."""
+"""A verdict on an answer: a number for nbgrader, a card for a notebook, text for a terminal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ OUTCOMES = (
     "reference taken",
 )
 
-# A sign beside each outcome, so that colour is never the only carrier. The edge colours keep a
-# contrast of at least 3:1 against both the light and the dark theme of JupyterLab; text would need
-# 4.5:1, so that the sign takes the colour of the text.
+# Each outcome has a sign, so that nobody depends on its colour. The colours of the card's edge have
+# a contrast of at least 3:1 with the light and the dark theme of JupyterLab. Text needs 4.5:1, so
+# the sign has the colour of the text.
 _SIGNS = {
     "correct": ("✓", "#0a8a60"),
     "partly": ("◐", "#a6761d"),
@@ -30,14 +30,22 @@ _SIGNS = {
     "reference taken": ("↪", "#3f7fb5"),
 }
 
-# JupyterLab floats a term beside its description, in a narrow column, and lets no style undo the
-# float; as wide as the card, it stands above.
+# JupyterLab floats a term in a narrow column beside its description, and a style cannot undo that.
+# A term as wide as the card is shown above its description.
 _LABEL = "width:100%;font-weight:600;margin:.35em 0 0"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The first case that failed: what went in and what was found."""
+    """The first case that failed.
+
+    Attributes:
+        case: its name.
+        inputs: the arguments, in a few words.
+        found: what was wrong.
+        line: the line of the learner's code that raised an error, if one did.
+        printed: the start of what the answer printed.
+    """
 
     case: str
     inputs: str
@@ -48,14 +56,18 @@ class Failure:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything a verdict tells.
+    """Everything that a check found.
 
     Attributes:
-        groups: for each group of cases, the points it earned and the points it carries.
-        passed, total: cases passed and cases tried for.
-        also: the first failed case of every other lost group, in a line each.
-        misconception: what the answer seems to rest on, in the learner's words; or empty.
-        advice: the next thing to do; or empty.
+        exercise: the exercise's id.
+        outcome: one of `OUTCOMES`.
+        groups: for each group of cases, the points earned and the points available.
+        passed, total: the number of cases that passed, and of all cases.
+        failure: the first case that failed; None if none did.
+        also: the first failed case of each other group that lost its points, in a line each.
+        misconception: the mistake that the answer seems to make; empty if none was recognised.
+        advice: what to do next; may be empty.
+        version: the version of the check.
     """
 
     exercise: str
@@ -71,17 +83,20 @@ class Findings:
 
     @property
     def points(self) -> float:
-        """Points earned."""
+        """The points earned."""
         return sum(earned for earned, _ in self.groups.values())
 
     @property
     def max_points(self) -> float:
-        """Points there are."""
+        """The points available."""
         return sum(weight for _, weight in self.groups.values())
 
 
 def sign_of(outcome: str) -> str:
-    """The sign that stands beside the word for an outcome.
+    """The sign that is shown beside an outcome.
+
+    Args:
+        outcome: one of `OUTCOMES`.
 
     >>> sign_of("correct")
     '✓'
@@ -90,10 +105,16 @@ def sign_of(outcome: str) -> str:
 
 
 class Verdict(float):
-    """The points an answer earned, as a float that also tells why.
+    """The points that an answer earned, as a float that also holds what was found.
 
-    Its ``repr`` is the plain number, because nbgrader reads the score of a test cell from it; in a
-    notebook it shows as a card, and ``print`` shows the same as text.
+    Its ``repr`` is the plain number, because nbgrader reads the score of a test cell from it. A
+    notebook shows it as a card, and ``print`` shows the same as text.
+
+    >>> verdict = Verdict(Findings("double", "partly", {"small": (1, 1), "large": (0, 2)}))
+    >>> verdict
+    1.0
+    >>> print(verdict)
+    ◐ double: partly — 1 of 3 points
     """
 
     findings: Findings
@@ -185,7 +206,7 @@ def _number(value: float) -> str:
 
 
 def _in_kernel() -> bool:
-    """Whether this process is a Jupyter kernel, where text/plain is what nbgrader reads."""
+    """Whether this process is a Jupyter kernel, whose text/plain output nbgrader reads."""
     try:
         from IPython import get_ipython
     except ImportError:

@@ -1,13 +1,13 @@
-"""The wire: plain data as bytes, never pickle.
+"""The wire format: plain data as bytes, without pickle.
 
 A message is an 8-byte little-endian header length, a JSON header and a safetensors payload. The
-header holds the tree of values; tensors and arrays stand in it as a name in the payload. Nothing is
-allocated before the sizes have been checked, so a message from a hostile process can be refused
-but can do nothing else.
+header holds the tree of values and refers to tensors and arrays by their name in the payload. Sizes
+are checked before anything is allocated, so the worst that a message from a hostile process can do
+is to be refused.
 
-Crosses: None, bool, int, float, complex, str, list, tuple, dict, Fraction, CPU tensors (dtype and
-``requires_grad`` kept), NumPy arrays, and ``torch.Generator`` (as its seed). A NumPy scalar comes
-back as an array of no dimensions, and a subclass as what it is a subclass of.
+Plain data are None, bool, int, float, complex, str, list, tuple, dict, Fraction, CPU tensors (with
+dtype and ``requires_grad``), NumPy arrays, and ``torch.Generator`` (as its seed). A NumPy scalar is
+decoded as an array without dimensions, and an instance of a subclass as one of the base class.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch import Tensor
 MAX_BYTES = 64 * 2**20
 MAX_HEADER = 8 * 2**20
 MAX_DEPTH = 32
-# Integers can be chosen so that a dictionary of them takes time that grows with its square.
+# Integers can be chosen so that building a dictionary of them takes quadratic time.
 MAX_ENTRIES = 10_000
 MAX_TENSORS = 4096
 _LENGTH = 8
@@ -38,22 +38,22 @@ _DTYPES = {
     for name in "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 "
     "float64 complex64 complex128".split()
 }
-# What a node of the tree, a tensor and a generator count against MAX_HEADER, so that neither a few
-# bytes nor one list put into another many times can ask for much memory.
+# How many bytes of MAX_HEADER a node of the tree, a tensor and a generator count as. So a short
+# message, or a list that contains another one many times, cannot take much memory.
 _NODE, _TENSOR, _GENERATOR = 64, 128, 8192
 
 
 class WireError(ValueError):
-    """A value that cannot cross, or bytes that are not a message."""
+    """A value that cannot be encoded, or bytes that are not a message."""
 
 
 def encode(value: object) -> bytes:
     """Turn plain data into a message.
 
     Raises:
-        WireError: the value, or something inside it, is of a kind that does not cross, is nested
-            deeper than 32 levels, is larger than 64 MB (8 MB for what is not in a tensor), has more
-            than 10 000 entries in a dict or 4096 tensors, or a tensor of an unusual dtype.
+        WireError: the value, or something inside it, is not plain data, is nested deeper than 32
+            levels, is larger than 64 MB (8 MB for what is not in a tensor), has more than 10 000
+            entries in a dict or more than 4096 tensors, or has a tensor of an unusual dtype.
 
     >>> decode(encode({"x": (1, 2.5, None)}))
     {'x': (1, 2.5, None)}
@@ -65,7 +65,7 @@ def encode(value: object) -> bytes:
     except WireError:
         raise
     except Exception as error:
-        # Only objects that are not what they say they are get here, and they may raise anything.
+        # Only objects that pretend to be of another type get here, and they may raise anything.
         raise WireError(
             f"not plain data, though it looks like it: {type(error).__name__}"
         ) from None
@@ -79,7 +79,10 @@ def decode(message: bytes) -> Any:
     """Turn a message back into the value that was encoded.
 
     Raises:
-        WireError: the bytes are too many, truncated, malformed or nested deeper than 32 levels.
+        WireError: the message is too large, truncated, malformed or nested deeper than 32 levels.
+
+    >>> decode(encode([True, "text", 1 + 2j]))
+    [True, 'text', (1+2j)]
     """
     if not _LENGTH <= len(message) <= MAX_BYTES:
         raise WireError(f"not a message: {len(message)} bytes")
@@ -105,7 +108,7 @@ def decode(message: bytes) -> Any:
 
 
 def _split(message: bytes) -> tuple[bytes, bytes]:
-    """The header that the first bytes give the length of, and what follows it."""
+    """The header, whose length the first bytes give, and what follows it."""
     end = _LENGTH + int.from_bytes(message[:_LENGTH], "little")
     if end > min(MAX_HEADER + _LENGTH, len(message)):
         raise WireError("not a message: its header is longer than it may be")
@@ -121,7 +124,7 @@ def _too_many(what: str, most: int) -> WireError:
 
 
 class _Budget:
-    """Counts what the tree of a message takes, in bytes of header."""
+    """Counts how much of `MAX_HEADER` the tree of a message takes, in bytes."""
 
     def __init__(self) -> None:
         self.left = MAX_HEADER
@@ -209,7 +212,7 @@ class _Writer:
 
 
 class _Reader:
-    """Builds a value from its header tree, believing nothing about it."""
+    """Builds a value from a header tree that cannot be trusted."""
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         self.tensors = tensors
@@ -256,7 +259,7 @@ class _Reader:
             return complex(*entries)
         if kind == "fraction" and all(type(part) is int for part in entries) and entries[1]:
             return Fraction(*entries)
-        raise WireError(f"a {kind} of the wrong parts")
+        raise WireError(f"a {kind} whose parts have the wrong types")
 
     def _tensor(self, node: dict[str, Any], kind: str, name: object) -> Tensor | np.ndarray:
         if not isinstance(name, str) or name not in self.tensors:

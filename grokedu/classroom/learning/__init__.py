@@ -1,1 +1,1 @@
-"""What a learner works with: copies of the lessons, JupyterLab on them, and progress."""
+"""What a learner works with: copies of the lessons, JupyterLab to open them, and progress."""

@@ -1,9 +1,10 @@
-"""Bring a learner's answers into a newer release of a lesson, and nothing else.
+"""Copy a learner's answers and own cells into a newer release of a lesson.
 
-The newest release is the trunk: its prose, checks and metadata stand as they are. Grafted onto it
-are what the learner wrote in the cells meant for it (answers, reflections, predictions) and the
-learner's own cells. An old cell finds its place by nbgrader's grade id, then its cell id, then the
-id that Colab keeps in the metadata, then its source, then the claim it predicts or what it defines.
+The prose, checks and metadata of the release stay as they are. What the learner wrote in the cells
+meant for it (answers, reflections, predictions) replaces the release's empty cells, and the cells
+that the learner added are inserted where they stood. An old cell is matched to a cell of the
+release by nbgrader's grade id; failing that by its cell id, the id that Colab keeps in the
+metadata, its source, the claim it predicts, or the function it defines, in this order.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ LEFT_OVER = (
     "## Answers from an earlier version\n\n"
     "These answers have no place in the newest version of this lesson. They are kept here."
 )
-Sign = Callable[[NotebookNode], "str | None"]
-# How an old cell is known, the surest first, and how the release's cell is for the same sign.
-_SIGNS: tuple[tuple[Sign, Sign], ...] = (
+Key = Callable[[NotebookNode], "str | None"]
+# By what an old cell and a cell of the release are matched, the most reliable key first.
+_KEYS: tuple[tuple[Key, Key], ...] = (
     (grade_id, grade_id),
     (cell_id, cell_id),
     (colab_id, cell_id),
@@ -49,7 +50,18 @@ _SIGNS: tuple[tuple[Sign, Sign], ...] = (
 
 @dataclass
 class Report:
-    """What a graft did; the lists name cells."""
+    """What a graft did. The lists hold names of cells.
+
+    Attributes:
+        kept: cells with an answer.
+        open: cells still without one.
+        left_over: answers that no cell of the release is meant for.
+        set_back: cells of the course that the learner changed and that are as released again.
+        own_cells: the number of cells that the learner added.
+
+    >>> str(Report(kept=["forward"], own_cells=2))
+    'answers kept: forward; still open: none; your own cells kept: 2'
+    """
 
     kept: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
@@ -58,7 +70,7 @@ class Report:
     own_cells: int = 0
 
     def __str__(self) -> str:
-        """One line for people."""
+        """The report in one line."""
         parts = [f"answers kept: {_names(self.kept)}", f"still open: {_names(self.open)}"]
         if self.own_cells:
             parts.append(f"your own cells kept: {self.own_cells}")
@@ -74,48 +86,51 @@ def graft(
 ) -> tuple[NotebookNode, Report]:
     """Return the release with a learner's answers and own cells in it, and a report.
 
-    Neither argument is changed, and of the old metadata nothing is carried over. A code cell of the
-    course that the learner changed stands as released, with the learner's version below it.
-    Grafting twice gives the same as grafting once.
+    Neither argument is changed, and no metadata of the old notebook is kept. A code cell of the
+    course that the learner changed is as released, followed by the learner's version. Grafting
+    again changes nothing.
 
     Args:
         release: the newest release of the lesson (nbformat 4).
         old: the learner's copy of it or of an earlier release (nbformat 4).
-        outputs: whether the outputs of old cells come along, as they are: anything may be in them.
+        outputs: whether to keep the outputs of old cells. They may hold anything.
     """
     report = Report()
     answers, own, left_over, found = _sort_out(release.cells, old.cells, report)
     taken = {cell.id for cell in release.cells if "id" in cell}
-    cells = [_bare(cell, taken, outputs) for cell in own.get(-1, [])]
-    for place, trunk in enumerate(release.cells):
-        cells.append(_with_answer(trunk, answers.get(place)))
-        if outputs and trunk.cell_type == "code" and place in found:
+    cells = [_own_cell(cell, taken, outputs) for cell in own.get(-1, [])]
+    for place, released in enumerate(release.cells):
+        cells.append(_with_answer(released, answers.get(place)))
+        if outputs and released.cell_type == "code" and place in found:
             cells[-1].outputs = deepcopy(found[place].get("outputs", []))
-        cells += [_bare(cell, taken, outputs) for cell in own.get(place, [])]
-        if is_for_learner(trunk):
-            (report.kept if place in answers else report.open).append(label(trunk))
+        cells += [_own_cell(cell, taken, outputs) for cell in own.get(place, [])]
+        if is_for_learner(released):
+            (report.kept if place in answers else report.open).append(label(released))
     report.own_cells = sum(map(len, own.values()))
     report.left_over = [label(cell) for cell in left_over]
     if left_over:
         heading = from_dict({"cell_type": "markdown", "metadata": {}, "source": LEFT_OVER})
-        cells += [_bare(cell, taken, outputs) for cell in (heading, *left_over)]
+        cells += [_own_cell(cell, taken, outputs) for cell in (heading, *left_over)]
     notebook = deepcopy(release)
     notebook.cells = cells
     return notebook, report
 
 
 def _sort_out(
-    trunk: list[NotebookNode], cells: list[NotebookNode], report: Report
+    released: list[NotebookNode], cells: list[NotebookNode], report: Report
 ) -> tuple[
     dict[int, NotebookNode],
     dict[int, list[NotebookNode]],
     list[NotebookNode],
     dict[int, NotebookNode],
 ]:
-    """The answers by place, the learner's own cells by the place they follow, the rest, and which
-    old cell was found at each place.
+    """Sort the old cells by their place, which is an index into the release's cells.
+
+    Returns:
+        The answers by place, the learner's own cells by the place they follow, the answers without
+        a place, and all matched cells by place.
     """
-    places = _places(trunk, cells)
+    places = _places(released, cells)
     answers: dict[int, NotebookNode] = {}
     own: dict[int, list[NotebookNode]] = {}
     left_over: list[NotebookNode] = []
@@ -123,12 +138,12 @@ def _sort_out(
     for position, cell in enumerate(cells):
         if position in places:
             anchor = places[position]
-            if not is_for_learner(trunk[anchor]):
-                if comparable(cell.source) != comparable(trunk[anchor].source):
-                    report.set_back.append(label(trunk[anchor]))
+            if not is_for_learner(released[anchor]):
+                if comparable(cell.source) != comparable(released[anchor].source):
+                    report.set_back.append(label(released[anchor]))
                     if _was_changed(cell):
                         own.setdefault(anchor, []).append(cell)
-            elif not is_open(cell, trunk[anchor]):
+            elif not is_open(cell, released[anchor]):
                 earlier = answers.get(anchor)
                 if earlier and comparable(earlier.source) != comparable(cell.source):
                     own.setdefault(anchor - 1, []).append(earlier)
@@ -143,40 +158,40 @@ def _sort_out(
 
 
 def _was_changed(cell: NotebookNode) -> bool:
-    """Whether a learner changed this code cell of the course, and it is none that grades."""
+    """Whether this is a code cell of the course that a learner changed, and it is not graded."""
     code = cell.cell_type == "code" and bool(cell.source.strip())
     return code and grade_id(cell) is None and not is_of_course(cell)
 
 
-def _places(trunk: list[NotebookNode], cells: list[NotebookNode]) -> dict[int, int]:
-    """Where old cells belong, by position.
+def _places(released: list[NotebookNode], cells: list[NotebookNode]) -> dict[int, int]:
+    """The place of each old cell that is matched, by the old cell's position.
 
-    By grade id several old cells may belong to one place (a cell copied and pasted); by a weaker
-    sign only one, and only where no surer sign found any.
+    Several old cells may share a place by their grade id, since learners copy and paste cells. A
+    less reliable key gives a place to one old cell at most, and only if it is still empty.
     """
     places: dict[int, int] = {}
-    for old_sign, trunk_sign in _SIGNS:
+    for old_key, release_key in _KEYS:
         filled = set(places.values())
         wanted: dict[tuple[str, str], int] = {}
-        for place, cell in enumerate(trunk):
-            mark = trunk_sign(cell)
+        for place, cell in enumerate(released):
+            mark = release_key(cell)
             if mark and place not in filled:
                 wanted.setdefault((cell.cell_type, mark), place)
         found: dict[int, list[int]] = {}
         for position, cell in enumerate(cells):
-            mark = old_sign(cell)
+            mark = old_key(cell)
             if mark and position not in places and (cell.cell_type, mark) in wanted:
                 found.setdefault(wanted[cell.cell_type, mark], []).append(position)
         for place, positions in found.items():
-            if old_sign is not grade_id:
-                written = [at for at in positions if not is_open(cells[at], trunk[place])]
+            if old_key is not grade_id:
+                written = [at for at in positions if not is_open(cells[at], released[place])]
                 positions = (written or positions)[-1:]
             places.update(dict.fromkeys(positions, place))
     return places
 
 
-def _with_answer(trunk: NotebookNode, answer: NotebookNode | None) -> NotebookNode:
-    cell = deepcopy(trunk)
+def _with_answer(released: NotebookNode, answer: NotebookNode | None) -> NotebookNode:
+    cell = deepcopy(released)
     if cell.cell_type == "code":
         cell.outputs, cell.execution_count = [], None
     if answer is not None:
@@ -186,20 +201,20 @@ def _with_answer(trunk: NotebookNode, answer: NotebookNode | None) -> NotebookNo
     return cell
 
 
-def _bare(cell: NotebookNode, taken: set[str], outputs: bool) -> NotebookNode:
-    """A cell of the learner's own: its source without metadata, under an id that is free."""
+def _own_cell(cell: NotebookNode, taken: set[str], outputs: bool) -> NotebookNode:
+    """A cell that the learner added: its source without metadata, with an unused id."""
     bare: dict[str, Any] = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
     if cell.cell_type == "code":
         kept = deepcopy(cell.get("outputs", [])) if outputs else []
         bare |= {"outputs": kept, "execution_count": None}
     elif "attachments" in cell:
         bare["attachments"] = deepcopy(cell.attachments)
-    bare["id"] = next(name for name in _ids(cell) if name not in taken)
+    bare["id"] = next(name for name in _possible_ids(cell) if name not in taken)
     taken.add(bare["id"])
     return from_dict(bare)
 
 
-def _ids(cell: NotebookNode) -> Iterator[str]:
+def _possible_ids(cell: NotebookNode) -> Iterator[str]:
     own = cell_id(cell)
     if own and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", own):
         yield own

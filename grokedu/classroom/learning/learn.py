@@ -1,4 +1,4 @@
-"""Give a learner copies of the lessons, and open one in JupyterLab."""
+"""Copy the lessons to a learner's folder and open one in JupyterLab."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ _LESSON = re.compile(r"\d\d_[A-Za-z0-9_]+")
 
 
 def find_course(start: Path | None = None) -> Path:
-    """The folder with the released lessons: this repository's, or the one the package carries.
+    """The folder with the released lessons: the repository's, or the one in the package.
+
+    Args:
+        start: a folder in the repository; the working directory by default.
 
     Raises:
-        FileNotFoundError: there is neither.
+        FileNotFoundError: neither exists.
     """
     here = (start or Path.cwd()).resolve()
     package = Path(__file__).resolve().parents[2]
@@ -28,13 +31,18 @@ def find_course(start: Path | None = None) -> Path:
         if course.is_dir():
             return course
     raise FileNotFoundError(
-        "No lessons were found: no folder course/ of a grokedu repository here or above, and none "
-        "in the installed package. Install it again with: pip install grokedu"
+        f"No lessons were found: neither {here} nor a folder above it is a grokedu repository with "
+        "a folder course/, and the installed package holds none. To install it again: "
+        "pip install grokedu"
     )
 
 
 def lessons(course: Path) -> list[str]:
-    """The names of the lessons in a course, in their order."""
+    """The names of the lessons in a course, in order.
+
+    Args:
+        course: the folder with a folder for each lesson.
+    """
     return sorted(
         folder.name
         for folder in course.iterdir()
@@ -43,13 +51,17 @@ def lessons(course: Path) -> list[str]:
 
 
 def choose(prefix: str, names: list[str]) -> str:
-    """The one lesson whose name starts so.
+    """The lesson whose name starts with a prefix.
+
+    Args:
+        prefix: the beginning of its name, such as "01".
+        names: the names of all lessons.
+
+    Raises:
+        ValueError: no lesson's name starts with it, or several do.
 
     >>> choose("01", ["00_start_here", "01_grokking"])
     '01_grokking'
-
-    Raises:
-        ValueError: none does, or several do.
     """
     chosen = [name for name in names if name.startswith(prefix)]
     if len(chosen) != 1:
@@ -59,7 +71,13 @@ def choose(prefix: str, names: list[str]) -> str:
 
 
 def copy_lessons(course: Path, work: Path, say: Callable[[str], object] = print) -> None:
-    """Copy to ``work`` what is not there yet, and say what was done. Nothing is overwritten."""
+    """Copy the lessons that are not in ``work`` yet. Nothing is overwritten.
+
+    Args:
+        course: the folder with the released lessons.
+        work: the learner's folder.
+        say: called with each line that tells the learner what was done.
+    """
     kept, outdated = [], []
     for name in lessons(course):
         notebook = work / name / f"{name}.ipynb"
@@ -87,10 +105,16 @@ def update_lesson(
 ) -> None:
     """Bring the answers of a learner's copy into the newest release of a lesson.
 
-    The copy as it was is kept beside it, as ``NAME.backup-N.ipynb``.
+    The copy before the update is kept beside it as ``NAME.backup-N.ipynb``.
+
+    Args:
+        course: the folder with the released lessons.
+        work: the learner's folder.
+        name: the lesson.
+        say: called with each line that tells the learner what was done.
 
     Raises:
-        ValueError: the copy is not a notebook that can be read; nothing was changed.
+        ValueError: the copy is not a notebook that can be read. Nothing was changed.
     """
     from grokedu.classroom.learning.graft import graft
     from grokedu.classroom.notebook import read_notebook, write_notebook
@@ -101,14 +125,14 @@ def update_lesson(
     old = read_notebook(path)
     notebook, report = graft(read_notebook(course / name / f"{name}.ipynb"), old)
     if [_content(cell) for cell in notebook.cells] == [_content(cell) for cell in old.cells]:
-        say(f"{name} is the newest already.")
+        say(f"{name} is up to date already.")
     else:
         number = 1
         while (backup := path.with_name(f"{name}.backup-{number}.ipynb")).exists():
             number += 1
         shutil.copy2(path, backup)
         write_notebook(path, notebook)
-        say(f"Updated {name}: {report}. As it was before: {backup}")
+        say(f"Updated {name}: {report}. The copy before the update: {backup}")
     _remember_release(course, work, name)
 
 
@@ -120,7 +144,22 @@ def learn(
     browser: bool = True,
     update: bool = False,
 ) -> int:
-    """Copy the lessons to ``work``, and open one in JupyterLab; returns an exit status."""
+    """Copy the lessons to ``work`` and open one in JupyterLab.
+
+    Args:
+        lesson: the beginning of its name.
+        work: the learner's folder.
+        port: the port to serve on; None for the first free one from 8888.
+        browser: whether to open a browser.
+        update: whether to bring the answers into the newest releases first.
+
+    Returns:
+        An exit status.
+
+    Raises:
+        FileNotFoundError: there are no lessons.
+        ValueError: no lesson's name starts with ``lesson``, or several do.
+    """
     from grokedu.classroom.learning.serve import serve
 
     course = find_course()
@@ -159,7 +198,7 @@ def _release(course: Path, name: str) -> str:
 
 
 def _copied_release(work: Path, name: str) -> str | None:
-    """The release that the learner's copy was made from, as far as that is known."""
+    """The hash of the release that the learner's copy was made from; None if it is unknown."""
     try:
         return (work / name / ".release").read_text(encoding="utf-8").strip()
     except OSError:

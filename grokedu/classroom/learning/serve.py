@@ -1,4 +1,4 @@
-"""Run JupyterLab on a folder: wait until it is up, say where it is, and stop it cleanly."""
+"""Run JupyterLab on a folder: wait until it answers, open a notebook, and stop it cleanly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import NoReturn
 FIRST_PORT = 8888
 _START_SECONDS = 90.0
 _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
-# Jupyter's settings that we add to the user's own: a first start does not ask about news.
+# Jupyter settings that are added to the user's own, so that the first start asks no question.
 _SETTINGS = Path(__file__).parent / "jupyter"
 
 
@@ -28,13 +28,13 @@ def serve(folder: Path, notebook: str, *, port: int | None = None, browser: bool
     """Serve a folder with JupyterLab until Ctrl-C, with one of its notebooks open.
 
     Args:
-        folder: what JupyterLab shows.
+        folder: the folder that JupyterLab shows.
         notebook: the notebook to open, relative to the folder.
-        port: the port to serve on; None takes the first free one from 8888.
+        port: the port to serve on; None for the first free one from 8888.
         browser: whether to open a browser, if there is a screen.
 
     Returns:
-        An exit status: 0 after Ctrl-C, 1 when JupyterLab is missing or does not start.
+        An exit status: 0 after Ctrl-C, 1 if JupyterLab is missing or does not start.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         print(
@@ -47,7 +47,7 @@ def serve(folder: Path, notebook: str, *, port: int | None = None, browser: bool
     token = secrets.token_hex(16)
     address = f"http://localhost:{port}"
     previous = {name: signal.signal(name, _stop) for name in _stop_signals()}
-    # A session of its own: Ctrl-C reaches only us, and Jupyter does not ask whether it is meant.
+    # In a session of its own it does not receive Ctrl-C, and so does not ask for confirmation.
     server = subprocess.Popen(
         _command(folder, notebook, port),
         env=os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": _settings_path()},
@@ -57,7 +57,9 @@ def serve(folder: Path, notebook: str, *, port: int | None = None, browser: bool
     try:
         print("Starting JupyterLab ...", flush=True)
         if not _is_up(server, f"{address}/api/status", token):
-            print(f"JupyterLab did not start on port {port}; see above.", file=sys.stderr)
+            print(
+                f"JupyterLab did not start on port {port}; its messages are above.", file=sys.stderr
+            )
             return 1
         page = f"{address}/lab/tree/{notebook}?token={token}"
         opened = browser and _open(page)
@@ -74,11 +76,15 @@ def serve(folder: Path, notebook: str, *, port: int | None = None, browser: bool
 
 
 def first_free_port(start: int = FIRST_PORT) -> int:
-    """The first port from ``start`` on that nothing on this machine listens on."""
+    """The first port from ``start`` on that is free.
+
+    Raises:
+        OSError: 200 ports are in use.
+    """
     for port in range(start, start + 200):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
             try:
-                probe.bind(("localhost", port))
+                candidate.bind(("localhost", port))
             except OSError:
                 continue
             return port
@@ -109,7 +115,7 @@ def _settings_path() -> str:
 
 
 def _is_up(server: subprocess.Popen[bytes], url: str, token: str) -> bool:
-    """Wait until the server answers; False when it ended or took too long."""
+    """Wait until the server answers; False if it ended or took too long."""
     request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + _START_SECONDS
@@ -123,7 +129,7 @@ def _is_up(server: subprocess.Popen[bytes], url: str, token: str) -> bool:
 
 
 def _open(page: str) -> bool:
-    """Open a page where there is a screen; a browser for text would only take the terminal."""
+    """Open a page if there is a screen, but not a text browser, which would fill the terminal."""
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
@@ -144,7 +150,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server and, with it, its kernels."""
+    """End the server, which ends its kernels."""
     if server.poll() is not None:
         return
     server.terminate()

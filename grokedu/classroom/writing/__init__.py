@@ -1,1 +1,1 @@
-"""Writing a lesson: from its script and exercises to the two notebooks."""
+"""Make a lesson's two notebooks from its script and its exercises."""

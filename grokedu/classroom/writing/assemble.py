@@ -1,7 +1,7 @@
-"""From a lesson's script and its exercises to the notebook that nbgrader calls the source.
+"""Make a lesson's answer key, nbgrader's source notebook, from its script and its exercises.
 
-Sources, ids and metadata depend on nothing but the two edited files, the result files and the one
-setting that says where the course is published, and come out the same each time.
+Sources, ids and metadata depend only on the two edited files, the result files and the setting that
+says where the course is published. They are the same each time.
 """
 
 from __future__ import annotations
@@ -30,11 +30,18 @@ METADATA = {
 def assemble(
     lesson: Lesson, cells: Sequence[ScriptCell], fill: Fill, repository: str, branch: str
 ) -> NotebookNode:
-    """The source notebook of a lesson.
+    """Make the source notebook of a lesson.
+
+    Args:
+        lesson: the lesson with its exercises.
+        cells: its script.
+        fill: puts results into prose, where it says ``{{NAME.key:format}}``.
+        repository: where the course is published on GitHub, as ``owner/name``.
+        branch: the branch that the links lead to.
 
     Raises:
-        ScriptError: the script and the exercises do not fit: see `check_script`.
-        ValueError: prose names a result that is not there.
+        ScriptError: the script does not fit the exercises; see `check_script`.
+        ValueError: the prose names a result that does not exist.
     """
     check_script(lesson, cells)
     notebook = new_notebook(metadata={**METADATA})
@@ -77,17 +84,21 @@ def assemble(
 
 
 def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
-    """Refuse a script that does not fit its lesson.
+    """Raise an error if a script does not fit its lesson.
+
+    Args:
+        lesson: the lesson with its exercises.
+        cells: its script.
 
     Raises:
-        ScriptError: it does not begin with text, a cell is not Python, a cell's id belongs to
-            nothing, an exercise, reflection or claim has no cell, a test stands without or before
-            its answer, an answer uses a name that neither the setup nor an earlier answer binds,
-            or an experiment does not stand under `check.ready` of all the answers it uses.
+        ScriptError: the script does not begin with text, a cell is not valid Python, the lesson
+            does not declare a cell's id, an exercise, reflection or claim has no cell, a test has
+            no answer before it, an answer uses a name that neither the setup nor an earlier answer
+            binds, or an experiment does not ask `check.ready` for all the answers it uses.
     """
     where = f"{lesson.name}.py"
     if not cells or cells[0].kind != "markdown" or cells[0].role:
-        raise ScriptError(f"{where}: it begins with no text cell, which holds title and badges")
+        raise ScriptError(f"{where}: its first cell is not a text cell with the lesson's title")
     placed: dict[str, list[str]] = {role: [] for role in ("answer", "test", "reflect", "predict")}
     known: dict[str, Mapping[str, object]] = {
         "answer": lesson.exercises,
@@ -96,7 +107,9 @@ def check_script(lesson: Lesson, cells: Sequence[ScriptCell]) -> None:
         "predict": lesson.claims,
     }
     available: set[str] = set()
-    experiments: dict[str, set[str]] = {}  # what experiments bind, and what those asked to be ready
+    experiments: dict[
+        str, set[str]
+    ] = {}  # by name an experiment binds: what it asked `check.ready` for
     for cell in cells:
         _check_syntax(where, cell)
         if cell.role in placed:
@@ -145,7 +158,7 @@ def _check_answer(where: str, id: str, missing: set[str], experiments: set[str])
 def _check_experiment(
     where: str, cell: ScriptCell, answers: set[str], experiments: Mapping[str, set[str]]
 ) -> set[str]:
-    """The exercises an experiment asks to be ready; those it rests on must be among them."""
+    """The exercises that an experiment asks `check.ready` for; it must ask for all it uses."""
     needed = names_needed(cell.source)
     used = needed & answers
     for name in needed & set(experiments):
@@ -171,7 +184,16 @@ def _check_experiment(
 
 
 def badges(lesson: Lesson, repository: str, branch: str) -> str:
-    """Links that open the lesson on Colab and on Binder."""
+    """Markdown links that open a lesson on Colab and on Binder.
+
+    Args:
+        lesson: the lesson.
+        repository: where the course is published on GitHub, as ``owner/name``.
+        branch: the branch that the links lead to.
+
+    >>> badges(Lesson("01_grokking", "Grokking"), "owner/name", "main").partition("(")[0]
+    '[Open in Colab]'
+    """
     path = f"course/{lesson.name}/{lesson.name}.ipynb"
     colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
     binder = f"https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}"
@@ -179,7 +201,15 @@ def badges(lesson: Lesson, repository: str, branch: str) -> str:
 
 
 def bootstrap(repository: str, branch: str) -> str:
-    """The line that installs the package where it is missing, and touches nothing else."""
+    """The code that installs the package if it is missing, and changes nothing else.
+
+    Args:
+        repository: where the package is published on GitHub, as ``owner/name``.
+        branch: the branch to install.
+
+    >>> "grokedu[learn] @ git+https://github.com/owner/name@main" in bootstrap("owner/name", "main")
+    True
+    """
     return (
         'import importlib.util\n\nif importlib.util.find_spec("grokedu") is None:  # on Colab\n'
         f'    get_ipython().run_line_magic("pip", "install -q '

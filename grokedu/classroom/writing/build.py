@@ -1,8 +1,8 @@
-"""Building a lesson: the answer key in ``solutions/``, the learners' notebook in ``course/``.
+"""Build a lesson: the answer key in ``solutions/`` and the learners' notebook in ``course/``.
 
-`build` writes both; `drift` says what in the repository is no longer what the two edited files
-make. nbgrader's own preprocessors strip the answers, under the repository's own configuration, so
-that ``nbgrader generate_assignment`` gives the same release.
+`Builder.build` writes both, and `Builder.drift` says which of them differs from what the two edited
+files make. The answers are removed by nbgrader's own preprocessors with the repository's
+configuration, so that ``nbgrader generate_assignment`` makes the same release.
 """
 
 from __future__ import annotations
@@ -45,15 +45,19 @@ class Builder:
         self.repository, self.branch = published["repository"], published["branch"]
 
     def answer_key(self, name: str) -> Path:
-        """Where a lesson's answer key stands."""
+        """The path of a lesson's answer key."""
         return self.root / "solutions" / name / f"{name}.ipynb"
 
     def release(self, name: str) -> Path:
-        """Where a lesson's learners' notebook stands."""
+        """The path of the notebook that learners get."""
         return self.root / "course" / name / f"{name}.ipynb"
 
     def build(self, lesson: Lesson, run: bool = True) -> None:
-        """Build one lesson, and execute its answer key unless what it was made of is unchanged.
+        """Build one lesson.
+
+        Args:
+            lesson: the lesson with its exercises.
+            run: whether to execute the answer key. If it is unchanged, its outputs are kept.
 
         Raises:
             ScriptError: the script does not fit the lesson.
@@ -62,7 +66,7 @@ class Builder:
         source = self._source(lesson)
         key = self.answer_key(lesson.name)
         old = _read(key)
-        if old is not None and _is_of(old, source):
+        if old is not None and _was_built_from(old, source):
             _keep_outputs(old, source)
         elif run:
             execute(source)
@@ -75,17 +79,24 @@ class Builder:
         self._write(self.release(lesson.name), self._stripped(self._source(lesson)))
 
     def drift(self, lesson: Lesson) -> list[str]:
-        """What of one lesson is not what its two files make; empty when nothing is."""
+        """Which built notebooks of a lesson differ from what its sources make.
+
+        Returns:
+            A sentence for each; empty if both are up to date.
+
+        Raises:
+            ScriptError: the script does not fit the lesson.
+        """
         source = self._source(lesson)
         found = []
         key, release = self.answer_key(lesson.name), self.release(lesson.name)
         built = _read(key)
         if built is None or _sources(built) != _sources(source):
-            found.append(f"{key.relative_to(self.root)} is not what its sources make")
+            found.append(f"{key.relative_to(self.root)} differs from what its sources make")
         elif built.metadata.get("grokedu") != source.metadata["grokedu"]:
             found.append(f"{key.relative_to(self.root)} was executed from other sources")
         if not release.exists() or release.read_text("utf-8") != _text(self._stripped(source)):
-            found.append(f"{release.relative_to(self.root)} is not what its sources make")
+            found.append(f"{release.relative_to(self.root)} differs from what its sources make")
         return found
 
     def _source(self, lesson: Lesson) -> NotebookNode:
@@ -102,7 +113,7 @@ class Builder:
         return notebook
 
     def _preprocessors(self) -> list[Callable[..., Any]]:
-        """nbgrader's own, as `generate_assignment` runs them, but for the gradebook's."""
+        """The preprocessors of `nbgrader generate_assignment`, except the one for the gradebook."""
         from nbgrader.converters import GenerateAssignment
         from nbgrader.preprocessors import SaveCells
         from traitlets.config.loader import PyFileConfigLoader
@@ -118,7 +129,7 @@ class Builder:
 
 
 def _made_of(lesson: Lesson, notebook: NotebookNode) -> str:
-    """A hash of the built sources and of the files that hold the exercises."""
+    """A hash of the notebook's sources and of the files that declare the exercises."""
     parts = [cell.cell_type + "\n" + cell.source for cell in notebook.cells]
     modules = {exercise.make_cases.__module__ for exercise in lesson.exercises.values()}
     files = {Path(inspect.getfile(sys.modules[module])) for module in modules}
@@ -133,8 +144,8 @@ def _sources(notebook: NotebookNode) -> list[tuple[str, str, str, dict[str, Any]
     return [(c.cell_type, c.id, c.source, dict(c.metadata)) for c in notebook.cells]
 
 
-def _is_of(built: NotebookNode, source: NotebookNode) -> bool:
-    """Whether a built notebook was executed from just this source."""
+def _was_built_from(built: NotebookNode, source: NotebookNode) -> bool:
+    """Whether a built notebook was executed from exactly this source."""
     same = built.metadata.get("grokedu") == source.metadata["grokedu"]
     return same and _sources(built) == _sources(source)
 

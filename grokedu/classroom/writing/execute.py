@@ -1,4 +1,4 @@
-"""Running a lesson's notebook from top to bottom, as a learner's kernel would."""
+"""Execute a lesson's notebook from top to bottom, as a learner's kernel would."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ from nbformat import NotebookNode
 def execute(
     notebook: NotebookNode, timeout: int = 600, env: Mapping[str, str] | None = None
 ) -> NotebookNode:
-    """Execute in place, in an empty folder and with empty progress.
+    """Execute a notebook in place, in an empty folder and without earlier progress.
 
-    Execution times, the language's version and widget state are left out, so that the sources of
-    the result depend on nothing but the notebook.
+    Execution times, the language's version and widget states are left out, because they differ each
+    time.
+
+    Args:
+        notebook: its outputs are replaced.
+        timeout: the time limit of a cell, in seconds.
+        env: further environment variables.
+
+    Returns:
+        The same notebook.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell raised.
+        nbclient.exceptions.CellExecutionError: a cell raised an error.
         RuntimeError: a cell wrote to stderr.
     """
     with (
@@ -46,7 +54,7 @@ def execute(
 
 
 def scores(notebook: NotebookNode) -> dict[str, tuple[float, float]]:
-    """What each check of an executed notebook gave, and what it carries, by grade id."""
+    """The points earned and available for each check of an executed notebook, by grade id."""
     found = {}
     for cell in notebook.cells:
         marks = cell.metadata.get("nbgrader", {})

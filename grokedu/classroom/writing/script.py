@@ -1,7 +1,7 @@
-"""Reading a lesson's script: prose and experiments, with a role and an id on cells that have one.
+"""Read a lesson's script: its prose and experiments, in cells that may have a role and an id.
 
-A lesson's script is a jupytext percent script. A cell's marker carries its role and an id and
-nothing else, as in ``# %% experiment="watch-it-grok"`` or ``# %% [markdown] reflect="norm"``.
+The script is a jupytext percent script. A cell's marker holds a role and an id and nothing else, as
+in ``# %% experiment="watch-it-grok"`` or ``# %% [markdown] reflect="norm"``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,19 @@ _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,50}")
 
 
 class ScriptError(ValueError):
-    """A script that cannot be built, with its file and what to mend."""
+    """A script that cannot be built. The message names the file and what is wrong."""
 
 
 @dataclass(frozen=True)
 class ScriptCell:
-    """One cell of a script; ``role`` and ``id`` are empty for plain prose."""
+    """One cell of a script.
+
+    Attributes:
+        kind: "code" or "markdown".
+        source: its text.
+        role: one of `ROLES`; empty for plain prose.
+        id: the id of what the role refers to; empty for plain prose.
+    """
 
     kind: str
     source: str
@@ -29,11 +36,12 @@ class ScriptCell:
 
 
 def read_script(path: Path) -> list[ScriptCell]:
-    """Read a script.
+    """Read the cells of a script.
 
     Raises:
-        ScriptError: a marker is unknown or has no id, a code cell has no role, or an id is used
-            twice for one role.
+        OSError: the file cannot be read.
+        ScriptError: a marker is unknown or has no id, a code cell has no role, or two cells have
+            the same role and id.
     """
     import jupytext
 
@@ -52,13 +60,13 @@ def read_script(path: Path) -> list[ScriptCell]:
         role, id = next(iter(marks.items()), ("", ""))
         if role and not (isinstance(id, str) and _ID.fullmatch(id)):
             raise ScriptError(f"{path.name}: {role}={id!r} is not an id (letters, digits, - and _)")
-        _agree(path, cell.cell_type, cell.source, role)
+        _check_role(path, cell.cell_type, cell.source, role)
         cells.append(ScriptCell(cell.cell_type, cell.source, role, id))
     _no_duplicates(path, cells)
     return cells
 
 
-def _agree(path: Path, kind: str, source: str, role: str) -> None:
+def _check_role(path: Path, kind: str, source: str, role: str) -> None:
     start = source.strip().split("\n")[0][:60]
     if kind == "code" and (not role or role == "reflect"):
         raise ScriptError(f"{path.name}: the code cell {start!r} has no role for code")

@@ -277,7 +277,9 @@ def test_a_caller_that_lies_earns_nothing():
 def test_cases_and_points_must_name_the_same_groups():
     exercise = dataclasses.replace(with_judge(), points={"other": 1})
     exercise.make_cases = lambda seed, level: [Case("c", "sum", (1,))]
-    with pytest.raises(ValueError, match="cases of \\['sum'\\], points of \\['other'\\]"):
+    with pytest.raises(
+        ValueError, match="the groups \\['sum'\\], but the points have \\['other'\\]"
+    ):
         verdict_on(exercise, nothing)
 
 

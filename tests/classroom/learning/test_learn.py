@@ -94,7 +94,7 @@ def test_a_newer_release_is_announced_and_grafted(course, work):
     said.clear()
     update_lesson(course, work, NAME, said.append)
     copy_lessons(course, work, said.append)
-    assert said == [f"{NAME} is the newest already.", f"Kept as you left it: {NAME}, 01_next"]
+    assert said == [f"{NAME} is up to date already.", f"Kept as you left it: {NAME}, 01_next"]
     assert len(list((work / NAME).glob("*.backup-*"))) == 1
 
 

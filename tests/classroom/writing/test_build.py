@@ -149,7 +149,9 @@ EDITS = {
         "script", 'if check.ready("double"):', "if True:",
     ),
     "the code cell of experiment 'watch' is not Python": ("script", "range(3)]", "range(3"),
-    "begins with no text cell": ("script", '# %% [markdown]\n# # Tiny', '# %% setup="a"\n# # Tiny'),
+    "its first cell is not a text cell": (
+        "script", '# %% [markdown]\n# # Tiny', '# %% setup="a"\n# # Tiny',
+    ),
 }  # fmt: skip
 
 
@@ -251,14 +253,14 @@ def test_drift_is_seen_and_mended(executed, kind):
     executed.edit(file, old, new)
     assert len(executed.drift()) == count
     executed.build()
-    assert [line for line in executed.drift() if "not what its sources make" in line] == []
+    assert [line for line in executed.drift() if "differs from what its sources make" in line] == []
 
 
 @pytest.mark.parametrize("file", ["key", "release"])
 def test_a_missing_notebook_is_drift(executed, file):
     getattr(executed, file).unlink()
     assert executed.drift() == [
-        f"{getattr(executed, file).relative_to(executed.folder)} is not what its sources make"
+        f"{getattr(executed, file).relative_to(executed.folder)} differs from what its sources make"
     ]
 
 

@@ -92,7 +92,7 @@ def test_a_mended_check_is_shown_then_entered_and_can_be_traced(course, mended):
     [
         (("--regrade", "--exercise", "forward"), "no exercise forward; there are: weight_norm"),
         (("--regrade", "--student", "nobody"), "nothing of 00_start_here by nobody was graded"),
-        (("--apply",), "--apply and --exercise go with --regrade"),
+        (("--apply",), "--apply and --exercise were given without --regrade"),
     ],
 )
 def test_what_cannot_be_graded_again_is_said(course, arguments, said):
