@@ -39,9 +39,10 @@ def llc_along(
             mapping from steps to them is taken in its order.
         inputs, targets, loss, parameters, n: as for :func:`grokedu.llc.estimate_llc`.
         model: the module whose weights they are, or a loss function; not needed for modules.
-        settings: ``nbeta``, ``gamma``, ``weight_decay``, ``chains``, ``gradients``, ``seconds`` (of
-            all checkpoints together), ``target_error``, ``sampler``, ``heat``, ``seed`` and
-            ``progress`` of :func:`grokedu.llc.estimate_llc`; nbeta and gamma may be one each.
+        settings: ``nbeta``, ``gamma``, ``weight_decay``, ``chains``, ``gradients``, ``seconds``
+            (for all checkpoints together), ``target_error``, ``sampler``, ``heat``, ``seed`` and
+            ``progress`` of :func:`grokedu.llc.estimate_llc`; nbeta and gamma may be sequences with
+            one number for each checkpoint.
 
     Raises:
         ValueError: for no checkpoints or weights with other names or shapes, and as
@@ -87,8 +88,17 @@ def llc_grid(
 
     ``grokedu.figures.llc_sensitivity`` draws it.
 
+    Args:
+        model, inputs, targets, loss, params, parameters, n: as for
+            :func:`grokedu.llc.estimate_llc`.
+        gammas, nbetas: the localisations and the temperatures.
+        settings: as for :func:`llc_along`.
+
     Returns:
         A row for each of ``gammas`` with an estimate for each of ``nbetas``.
+
+    Raises:
+        ValueError: for no gammas or nbetas, and as :func:`grokedu.llc.estimate_llc`.
 
     >>> loss = lambda params: params["w"].square().sum(dim=1) / 2
     >>> grid = llc_grid(loss, params={"w": torch.zeros(4)}, n=1e4, gammas=[0.0, 100.0],

@@ -61,32 +61,34 @@ def estimate_llc(
         inputs, targets: of a module, one row an example; a tuple of inputs is ``model(*inputs)``.
         loss: of a module: from outputs and targets to the mean over examples.
         params: w*, for a function; without the axis of chains.
-        parameters: the names of a module's parameters that are varied; the others stay at w*.
+        parameters: the names of those parameters of a module that are varied; the others stay at
+            w*.
         n: the number of examples, ``len(targets)`` for a module; more for a loss that stands for a
             larger sample.
         nbeta: n times the inverse temperature; n / log(n) unless given.
         gamma: the precision of the Gaussian around w*. In a singular model the value depends on it
             at every finite n: compare models at one gamma, and look at several with
-            :func:`grokedu.llc.llc_grid`. Of d weights the chains move about sqrt(d / gamma).
+            :func:`grokedu.llc.llc_grid`. With d weights the chains move about sqrt(d / gamma).
         weight_decay: c for a term ``c / 2 * |w|^2`` inside L.
         chains: how many; by default 8 to 64, fewer for larger models.
-        gradients: what each chain may spend, 1800 by default, each over all examples. Half of it
-            is burn-in; below 800 the chains have rarely cooled down.
-        seconds: spend so much time instead; with both, what ends first.
-        target_error: stop at this relative standard error, 0.01 say, and after at most 40000
-            gradients.
+        gradients: how many each chain may take, 1800 by default, each over all examples. Half of
+            them are burn-in; with fewer than 800 the chains have rarely cooled down.
+        seconds: how long it may take instead; with both, whichever ends first.
+        target_error: stop at this relative standard error, 0.01 for example, and after at most
+            40000 gradients.
         sampler: a sampler of your own, ``functools.partial(SGLD, step_size=1e-5)`` for example;
             by default Hamiltonian Monte Carlo that tunes itself, see
             :mod:`grokedu.llc.sampling.warm_up`.
         heat: how many times too hot the chains begin, 1000 by default and less beyond 500 weights;
-            1 begins at the wanted temperature.
+            with 1 they begin at the wanted temperature.
         seed: of all random numbers.
         progress: whether to show a bar.
 
     The result's ``warnings`` name what may be wrong: "not a minimum", "no finite minimum", "saddle"
-    and "negative" of w*; "not converged" (split R-hat above 1.2), "drift", "noisy" (a relative
-    error above 2.5 %, or the target), "stuck", "step size" and "diverged" of the chains. A module
-    that :func:`torch.func.vmap` cannot take, one with an LSTM for example, goes copy by copy.
+    and "negative" are about w*; "not converged" (split R-hat above 1.2), "drift", "noisy" (a
+    relative error above 2.5 %, or the target), "stuck", "step size" and "diverged" are about the
+    chains. A module
+    that :func:`torch.func.vmap` cannot take, one with an LSTM for example, is run copy by copy.
 
     Raises:
         ValueError: for a loss that is not finite or not a mean, a module in train mode with dropout
@@ -131,7 +133,17 @@ def target_of(
     parameters: Sequence[str] | None,
     n: float | None,
 ) -> tuple[LossAndGradient, Params, float]:
-    """The loss of many copies, w* and n, from what :func:`estimate_llc` was given."""
+    """The loss of many copies, w* and n, from what :func:`estimate_llc` was given.
+
+    Raises:
+        ValueError: where something is missing, or belongs to the other way to call it.
+
+    >>> import torch
+    >>> net, x, y = nn.Linear(2, 1, bias=False), torch.ones(8, 2), torch.ones(8, 1)
+    >>> both, center, n = target_of(net, x, y, nn.functional.mse_loss, None, None, None)
+    >>> center["weight"].shape, n
+    (torch.Size([1, 2]), 8)
+    """
     if isinstance(model, nn.Module):
         if inputs is None or targets is None or loss is None:
             raise ValueError(
@@ -151,10 +163,17 @@ def target_of(
 
 
 def as_loss_and_gradient(loss: PlainLoss | LossAndGradient) -> LossAndGradient:
-    """A loss with its gradient: as it is, if it takes the rows as well, or differentiated.
+    """A loss with its gradient: the given one if it takes rows as well, else differentiated.
 
     Raises:
-        ValueError: if it cannot be called with one argument, or two.
+        ValueError: if it can be called neither with one argument nor with two.
+
+    >>> import torch
+    >>> both = as_loss_and_gradient(lambda params: params["w"].square().sum(dim=1))
+    >>> both({"w": torch.tensor([[1.0, 2.0]])}, None)[1]["w"].tolist()
+    [[2.0, 4.0]]
+    >>> as_loss_and_gradient(both) is both
+    True
     """
     try:
         needed = [

@@ -1,8 +1,8 @@
 """Learning coefficients known exactly: of a regular minimum and of deep linear networks.
 
 For a loss K >= 0 and a positive prior the evidence ``Z(n) = ∫ exp(-n K(w)) prior(w) dw`` falls as
-``n^-λ (log n)^(m-1)``: λ is the learning coefficient, m its multiplicity. Each is a minimum over
-the true parameters; at one of them the local coefficient may be larger.
+``n^-λ (log n)^(m-1)``: λ is the learning coefficient, m its multiplicity. Each function gives the
+minimum over the true parameters; at one of them the local coefficient may be larger.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LearningCoefficient(NamedTuple):
 
 
 def regular_llc(dimension: int) -> LearningCoefficient:
-    """Of a minimum with a Hessian of full rank: ``λ = d / 2``, m = 1.
+    """The coefficient of a minimum whose Hessian has full rank: ``λ = d / 2``, m = 1.
 
     Raises:
         ValueError: for a dimension that is not a whole number from 1 up.
@@ -41,7 +41,7 @@ def regular_llc(dimension: int) -> LearningCoefficient:
 
 
 def deep_linear_llc(widths: Sequence[int], rank: int) -> LearningCoefficient:
-    """Of a deep linear network whose true map has rank r, the least over all its true parameters.
+    """The coefficient of a deep linear network: the least over the true parameters of rank r.
 
     With the excess widths ``Δ_s = H_s - r`` let Σ be the one set of ℓ + 1 layers, ℓ >= 1, with
     ``max_Σ Δ < min_rest Δ`` and ``ℓ max_Σ Δ <= Σ_Σ Δ < ℓ min_rest Δ``; with

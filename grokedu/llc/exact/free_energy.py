@@ -17,7 +17,7 @@ from grokedu.llc.exact.numbers import natural, nonnegative, positive
 def free_energy_expansion(
     n: float, loss: float, coefficient: tuple[Fraction | float, int]
 ) -> float:
-    """``n L + λ log n - (m - 1) log log n``: the free energy but for what stays bounded in n.
+    """``n L + λ log n - (m - 1) log log n``: the free energy up to a term that stays bounded.
 
     Args:
         n: the number of examples, above 1.
@@ -90,9 +90,9 @@ def gaussian_prior_term(squared_norm: float, dimension: int, prior_std: float = 
 def weight_decay_term(n: float, squared_norm: float, weight_decay: float) -> float:
     """``n (c/2) |w*|²``, what a penalty of fixed strength c in the mean loss adds.
 
-    It is of order n, as the loss is: this is the prior ``exp(-n (c/2) |w|²)``, narrower with every
-    example, and it changes which w* is best and with it λ. Decoupled decay (AdamW) is not the
-    gradient of any such penalty.
+    It is of order n, as the loss is, because it is the prior ``exp(-n (c/2) |w|²)``, which narrows
+    with every example; it changes which w* is best and with it λ. Decoupled decay (AdamW) is not
+    the gradient of any such penalty.
 
     Args:
         n, squared_norm, weight_decay: the number of examples, |w*|² and c.

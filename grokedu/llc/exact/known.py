@@ -1,4 +1,4 @@
-"""Losses whose learning coefficient at w* is known: what an estimator is tried on."""
+"""Losses whose learning coefficient at w* is known, to try an estimator on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Known:
 
 
 def quadratic(h: Sequence[float], *, n: float, gamma: float = 1.0) -> Known:
-    """L = half the sum of h_i w_i^2 at 0, and the value at this n, 1 / log n and gamma.
+    """L = half the sum of h_i w_i^2, at 0, with the exact value at this n and gamma.
 
     >>> case = quadratic([2.0, 1.0], n=1e6, gamma=0.0)
     >>> case.value, case.loss({"w": torch.tensor([[1.0, 2.0]])}).tolist()

@@ -22,7 +22,7 @@ Powers = Sequence[int]
 
 
 def normal_crossing_llc(powers: Powers, prior_powers: Powers | None = None) -> LearningCoefficient:
-    """At the origin, of ``K(w) = ∏ w_j^(2 k_j)`` under the prior ``∏ |w_j|^(h_j)``.
+    """The coefficient of ``K(w) = ∏ w_j^(2 k_j)`` at the origin, under the prior ``∏ |w_j|^(h_j)``.
 
     The formula: ``λ = min_j (h_j + 1) / (2 k_j)``, and m counts the j that attain it.
 
@@ -67,7 +67,7 @@ def normal_crossing_volume(
 ) -> float:
     """The prior's share of ``{K < ε}`` on the unit cube, exactly.
 
-    As ε falls to 0 so does it, as ``ε^λ (-log ε)^(m-1)``.
+    As ε falls to 0 it falls as ``ε^λ (-log ε)^(m-1)``.
 
     Args:
         threshold: ε.
@@ -125,7 +125,7 @@ def normal_crossing_target(
 
 
 def leading_correction(multiplicity: int, nbeta: float) -> float:
-    """``-(m - 1) / log nβ``, by how much the local estimate at nβ falls short of λ, in first order.
+    """``-(m - 1) / log nβ``: by how much the estimate at nβ falls short of λ, to first order.
 
     It is what the log log term adds to the derivative of the free energy by log nβ; the next term
     is of order ``1 / (log nβ)²``, still large at any n in use.

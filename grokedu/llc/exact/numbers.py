@@ -1,4 +1,4 @@
-"""What the closed forms take as numbers, and what they refuse."""
+"""Checks of the numbers that the closed forms are given."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def step_size_bias(
     draws: int | None = None,
     burn_in: int = 0,
 ) -> float:
-    """SGLD's mean estimate on a quadratic less the exact one, for a run of T draws or stationary.
+    """SGLD's mean estimate on a quadratic minus the exact one, for T draws or when stationary.
 
     Stationary it is ``½ Σ nβ h_i / κ_i · ε κ_i / (4 - ε κ_i)``, positive: too large a step always
     reads too high; a run that starts at w* and is too short reads lower.

@@ -58,12 +58,12 @@ def estimate_at(
         loss: the mean loss of any number of rows of weights, and its gradient.
         centers: w*, tensors (P, ...).
         n: the number of examples.
-        nbeta, gamma: numbers, or one a point.
+        nbeta, gamma: numbers, or one for each point.
         weight_decay, chains, gradients, seconds, target_error, sampler, heat, seed, progress: as
-            for :func:`grokedu.llc.estimate_llc`. ``seconds`` are those of all points together.
+            for :func:`grokedu.llc.estimate_llc`. ``seconds`` are for all points together.
 
-    Points go a batch at a time, and batches in as many threads as torch has, if the loss is an
-    object that can be copied and not a plain function.
+    Points are estimated in batches, and batches in as many threads as torch has, if the loss is
+    an object that can be copied and not a plain function.
 
     Raises:
         ValueError: as :func:`grokedu.llc.estimate_llc`.

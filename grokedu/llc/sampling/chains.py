@@ -1,4 +1,4 @@
-"""Where all samplers begin, and what they have in common."""
+"""What all samplers have in common: their interface, and their first state."""
 
 from __future__ import annotations
 
@@ -66,5 +66,9 @@ def at_start(position: Tensor, loss: Tensor, gradient: Tensor, step_size: float 
 
 
 def alive(position: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
-    """Which chains hold finite numbers only, (C,); a sum is finite only if its terms are."""
+    """Which chains hold finite numbers only, (C,); a sum is finite only if all its terms are.
+
+    >>> alive(torch.tensor([[1.0], [torch.nan]]), torch.ones(2), torch.ones(2, 1)).tolist()
+    [True, False]
+    """
     return (loss + position.sum(dim=1) + gradient.sum(dim=1)).isfinite()

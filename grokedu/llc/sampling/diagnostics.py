@@ -1,4 +1,4 @@
-"""What traces of several chains tell: convergence, effective draws and Monte Carlo error.
+"""Diagnostics of traces of several chains: convergence, effective draws, Monte Carlo error.
 
 Traces have the shape (T, C): T draws of each of C chains, burn-in left out. Sources: Vehtari et al.
 2021 (arXiv 1903.08008); Geyer 1992; Geweke 1992.

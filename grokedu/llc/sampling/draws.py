@@ -17,7 +17,7 @@ from grokedu.llc.sampling.diagnostics import monte_carlo_error
 from grokedu.llc.sampling.langevin import SGLD
 from grokedu.llc.sampling.potential import Potential
 from grokedu.llc.sampling.problem import Problem
-from grokedu.llc.sampling.warm_up import LEAPFROGS, Spent, usual_heat, warm_up
+from grokedu.llc.sampling.warm_up import Spent, usual_heat, warm_up
 from grokedu.llc.sampling.whitening import Curvature, curvature
 from grokedu.models.parameters import State
 
@@ -28,7 +28,7 @@ ENOUGH = 20  # draws before a Monte Carlo error is believed
 
 @dataclass(frozen=True)
 class Draws:
-    """What P times C chains did after their burn-in.
+    """The draws of C chains in each of P posteriors after their burn-in.
 
     Attributes:
         loss: (T, P, C), the mean loss at each draw, float64.
@@ -36,7 +36,7 @@ class Draws:
         acceptance: (T, P, C), nan for a sampler without a correction.
         loss_at_center: (P,).
         gradient_at_center: (P, d), that of the mean loss.
-        gradients: what each chain has taken in all.
+        gradients: how many each chain has taken in all.
         curvature: at w*.
         settings: of the sampler, by name.
     """
@@ -53,8 +53,9 @@ class Draws:
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Numbers below 1e-38 are 0 for a while: far from w* probabilities are that small, and CPUs
-    take a hundred times longer over them.
+    """Treat numbers below 1e-38 as 0 within the ``with`` block, where the CPU can.
+
+    Far from w* probabilities are that small, and CPUs take a hundred times longer over them.
     """
     flushed = torch.set_flush_denormal(True)
     try:
@@ -72,7 +73,6 @@ def sample(
     *,
     seed: int = 0,
     heat: float | None = None,
-    leapfrogs: int = LEAPFROGS,
     sampler: Callable[[Potential], Sampler] | None = None,
     progress: bool = True,
 ) -> Draws:
@@ -126,7 +126,7 @@ def sample(
 
         if sampler is None:
             hot = usual_heat(problem.size) if heat is None else heat
-            begun = _tuned(problem, chains, seeds, spent, hot, leapfrogs)
+            begun = _tuned(problem, chains, seeds, spent, hot)
         else:
             begun = _burnt_in(problem, chains, seeds, spent, sampler(potential))
         chosen, state, gradients = begun.sampler, begun.state, begun.gradients
@@ -170,9 +170,9 @@ class _Begun:
 
 
 def _tuned(
-    problem: Problem, chains: int, seeds: Sequence[int], spent: Spent, heat: float, leapfrogs: int
+    problem: Problem, chains: int, seeds: Sequence[int], spent: Spent, heat: float
 ) -> _Begun:
-    tuned = warm_up(problem, chains, seeds, spent, heat=heat, leapfrogs=leapfrogs)
+    tuned = warm_up(problem, chains, seeds, spent, heat=heat)
     settings = {
         "sampler": "HMC",
         "step_size": tuned.state["step_size"][::chains].tolist(),

@@ -1,4 +1,4 @@
-"""What may be wrong with an estimate, in words, and what to do about it."""
+"""Warnings: what may be wrong with an estimate, in words, and what to do about it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,19 @@ class Evidence:
 
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
-    """Everything that may be wrong, the worst first."""
+    """Everything that may be wrong with the estimate, the worst first.
+
+    >>> from dataclasses import replace
+    >>> noise = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
+    >>> evidence = Evidence(
+    ...     trace=10 + noise, acceptance=torch.full((2000, 4), 0.8), nbeta=100.0, gamma=1.0,
+    ...     fall=0.0, eigenvalues=torch.ones(20), ray=torch.ones(5), step_size=None,
+    ... )
+    >>> findings(evidence)
+    ()
+    >>> [one.name for one in findings(replace(evidence, fall=3.0))]
+    ['not a minimum']
+    """
     trace = evidence.trace
     lost = (~trace.isfinite()).any(dim=0)
     if bool(lost.any()):

@@ -18,7 +18,7 @@ def settle(state: State, proposal: State, log_ratio: Tensor, uniforms: Tensor) -
     """Take the proposal, tensors (C, ...), where ``uniforms < exp(log_ratio)``, chain by chain.
 
     ``acceptance`` in the next state is the probability min(1, exp(log_ratio)), (C,). It is 0 where
-    the ratio is no number: a proposal of non-finite energy or gradient is rejected.
+    the ratio is not a number: a proposal of non-finite energy or gradient is rejected.
 
     >>> state, proposal = {"position": torch.zeros(3, 1)}, {"position": torch.ones(3, 1)}
     >>> log_ratio = torch.tensor([0.7, -0.7, torch.nan])

@@ -28,19 +28,19 @@ class ModuleLoss:
     Args:
         model: a module in evaluation mode; called as ``model(inputs)``, or ``model(*inputs)`` for a
             tuple.
-        inputs: one tensor, or a tuple of them, with one row an example.
-        targets: one row an example.
+        inputs: one tensor, or a tuple of them, with one row for each example.
+        targets: with one row for each example.
         loss: from ``model(inputs)`` and targets to the **mean** over examples, a scalar, such as
             ``torch.nn.functional.cross_entropy``.
         parameters: names of the parameters that are varied; all that require a gradient if None.
 
-    Where all copies at once would need more than half of the free memory they go in parts, and a
-    warning says so. A model that :func:`torch.func.vmap` cannot take goes copy by copy.
+    Where all copies at once would need more than half of the free memory they are run in parts, and
+    a warning says so. A model that :func:`torch.func.vmap` cannot take is run copy by copy.
 
     Raises:
-        ValueError: for a module in train mode with dropout or batch norm, a loss that is no scalar,
-            not finite, differs between two calls or is a sum and not a mean, inputs and targets of
-            different lengths, or no such parameter.
+        ValueError: for a module in train mode with dropout or batch norm, a loss that is not a
+            scalar, not finite, differs between two calls or is a sum and not a mean, inputs and
+            targets of different lengths, or no such parameter.
 
     >>> net = nn.Linear(2, 1, bias=False)
     >>> _ = nn.init.ones_(net.weight)

@@ -1,4 +1,4 @@
-"""The potential of the localised, tempered posterior, and how its gradient is come by."""
+"""The potential of the localised, tempered posterior, and its gradient."""
 
 from __future__ import annotations
 

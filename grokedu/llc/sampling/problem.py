@@ -1,4 +1,4 @@
-"""What is sampled: a loss, one or more points w*, and how the posterior around each is tempered."""
+"""What is sampled: a loss, one or more points w*, and the temperature and localisation at each."""
 
 from __future__ import annotations
 

@@ -14,21 +14,21 @@ from grokedu.llc.sampling.problem import inverse_temperature
 
 @dataclass(frozen=True)
 class LLC:
-    """An estimate of the local learning coefficient at w*, and what there is to say against it.
+    """An estimate of the local learning coefficient at w*, with the warnings that belong to it.
 
-    ``str`` gives all of it in words.
+    ``str`` puts it into words.
 
     Attributes:
         value: nbeta * (E[L] - L(w*)); nan if a chain diverged.
         standard_error: of the value, from the Monte Carlo error alone.
-        gamma, nbeta, n, weight_decay: what the value is one *of*; they belong with every number.
+        gamma, nbeta, n, weight_decay: the settings that the value depends on; quote them with it.
         loss_at_center: L(w*), the weight decay term included.
         trace: (T, C), nbeta * (L - L(w*)) at each draw of each chain after the burn-in.
         distance: (T, C), |w - w*|.
         acceptance: the mean, nan for a sampler without a correction.
         rhat, effective_draws: of the trace.
-        gradients: what each chain took in all.
-        settings: the sampler's.
+        gradients: how many each chain took in all.
+        settings: of the sampler, by name.
         warnings: what may be wrong with the value, each with what to do about it.
     """
 

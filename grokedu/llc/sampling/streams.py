@@ -56,7 +56,16 @@ def open_streams(seeds: Sequence[int], position: Tensor, batch_size: int | None 
 
 
 def draw(state: State, examples: int | None = None) -> tuple[Drawn, State]:
-    """What the next step uses, and the state after it. Rows are drawn with replacement."""
+    """What the next step uses, and the state after it.
+
+    Args:
+        state: with what :func:`open_streams` gave.
+        examples: how many examples rows are drawn from, with replacement, where there is a batch.
+
+    >>> drawn, state = draw(open_streams([3, 4], torch.zeros(2, 5), batch_size=2), examples=10)
+    >>> drawn.normals.shape, drawn.uniforms.shape, drawn.rows.shape, int(state["drawn"])
+    (torch.Size([2, 5]), torch.Size([2]), torch.Size([2, 2]), 1)
+    """
     at, steps = int(state["drawn"]), state["normals"].shape[1]
     if at == steps:
         state, at = state | _block(state, examples), 0

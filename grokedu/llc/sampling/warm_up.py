@@ -1,6 +1,6 @@
 """Hamiltonian Monte Carlo that tunes itself: how chains come from w* to their posterior.
 
-1. The curvature at w* gives first step sizes and a preconditioner.
+1. The curvature at w* gives the first step sizes and a preconditioner.
 2. Chains begin at w*, ``heat`` times too hot, some of them more and some less, and are cooled. What
    lies flat or nearly flat around w*, in singular models, is crossed in a few hot steps; from w*
    itself chains would diffuse there for thousands. At a temperature h the loss of d weights is up
@@ -8,13 +8,14 @@
    neighbourhood, from where the way back is long, their heat falls as 1 / d. Every chain adapts
    its own step size, in large strides at first, so that one which is left behind on a plateau or a
    slope takes the small steps that lead on.
-3. Four groups of chains use preconditioners from none to full. The one that moves best, measured by
-   the geometric mean of how fast the stiffest and the slackest direction are crossed, is taken.
+3. Four groups of chains use preconditioners from none to full. The warm-up goes on with the one
+   that moves best, measured by the geometric mean of how fast the stiffest and the slackest
+   direction are crossed.
 4. At the wanted temperature one step size for all chains of a centre is found by dual averaging
    (Hoffman and Gelman 2014, arXiv 1111.4246), with the harmonic mean of their acceptance, as in
-   Hoffman et al. 2021 (ChEES): no chain is left to reject everything.
-5. From then on trajectories are as long as it takes: the longest half a period of the slackest
-   direction, within bounds. Where the loss is nearly quadratic steps are long, and a few do.
+   Hoffman et al. 2021 (ChEES): no chain rejects everything.
+5. From then on the longest trajectory is half a period of the slackest direction, within bounds.
+   Where the loss is nearly quadratic, steps are long and a few are enough.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ GAIN, SEEKING = 0.8, 2.0  # of a step size by acceptance: at last, and at first 
 GROUPS = 4  # of preconditioners
 COOLED = 0.8  # of the warm-up, after which the temperature is the wanted one
 COOLING = 1.5  # more of the time is spent near the wanted temperature than far from it
-LEAPFROGS = 16  # in a trajectory, on average, at most
+LEAPFROGS = 16  # of a trajectory, on average, while warming up; afterwards at most so many
 SLACK = 0.4  # of the highest frequency: what is slacker is waited for no longer
 HEAT, MANY = 1000.0, 500  # the usual heat, of up to so many weights
 
@@ -50,8 +51,8 @@ class Tuned:
     Attributes:
         sampler, state: HMC with one step size for all chains of a centre.
         curvature: at the centres.
-        floor: (P,), that of the :class:`Whitening`, in units of nbeta times a curvature.
-        gradients: what each chain has taken, its share of the curvature included.
+        floor: (P,), of the :class:`Whitening`, in units of nbeta times a curvature.
+        gradients: how many each chain has taken, its share of those for the curvature included.
     """
 
     sampler: HMC
@@ -69,18 +70,16 @@ def warm_up(
     spent: Spent,
     *,
     heat: float = HEAT,
-    leapfrogs: int = LEAPFROGS,
 ) -> Tuned:
-    """Chains from w* to their posterior, see the module.
+    """Bring chains from w* to their posterior, as the module's docstring says.
 
     Args:
         problem: P posteriors.
         chains: C, in each of them.
-        seeds: one a chain, (P C,).
+        seeds: (P C,), one for each chain.
         spent: from the gradients that each chain has taken to the share of the warm-up that is
-            over; at 1 it ends.
+            over; the warm-up ends at 1.
         heat: the highest temperature, in units of the wanted one; 1 begins at the wanted one.
-        leapfrogs: of a trajectory, on average; afterwards at most so many.
 
     Raises:
         ValueError: for a heat below 1, and where the loss or gradient at w* is not finite.
@@ -113,7 +112,7 @@ def warm_up(
             share, log_step = _best_group(problem, bent, group, log_step)
             averaging = DualAveraging(log_step[::chains])
         heats = hottest ** (max(0.0, 1 - done / COOLED) ** COOLING)
-        sampler = _sampler(problem, chains, bent, share, heats, leapfrogs)
+        sampler = _sampler(problem, chains, bent, share, heats, LEAPFROGS)
         if not state:
             state = sampler.init(starts, seeds)
         gradients += sampler.steps_of(int(state["count"]))
@@ -130,7 +129,7 @@ def warm_up(
         averaging = DualAveraging(log_step[::chains])
     final = averaging.averaged.exp()
     floor = _floor(problem, bent, share, problem.nbeta.repeat_interleave(chains).double())
-    enough = min(leapfrogs, _long_enough(problem, bent, floor[::chains], final))
+    enough = min(LEAPFROGS, _long_enough(problem, bent, floor[::chains], final))
     sampler = _sampler(problem, chains, bent, share, torch.ones_like(hottest), enough)
     if not state:
         state = sampler.init(starts, seeds)
@@ -139,7 +138,7 @@ def warm_up(
 
 
 def usual_heat(size: int) -> float:
-    """The heat that chains of so many weights begin with, see the module.
+    """The heat that chains of so many weights begin with, as the module's docstring says.
 
     >>> usual_heat(20), usual_heat(5000)
     (1000.0, 100.0)
