@@ -195,7 +195,7 @@ CASES: dict[str, Case] = {
     "ridge": (lambda x, y: (stages.ridge_predictor(x, y, 0.1), stages.ridge_loss(x, 0.1)), (X, Y)),
     # measures, curvature
     "accuracy": (measures.accuracy, (LOGITS, LABELS)),
-    "log prob": (measures.average_log_prob, (LOGITS,)),
+    "log prob": (torch.vmap(measures.average_log_prob), (LOGITS,)),
     "norms": (lambda w: measures.tensor_norms(w, run_axis=True), (W,)),
     "trace": (
         lambda w: curvature.hessian_trace(

@@ -136,7 +136,7 @@ def norm_at_fixed_loss(
     def at(scale: Tensor) -> tuple[Tensor, Tensor]:
         scaled = wide * scale[..., None, None]
         slope = ((scaled.softmax(dim=-1) - one_hot) * wide).sum(dim=-1).mean(dim=-1)
-        return cross_entropy(scaled, labels) - target, slope
+        return _each_loss(scaled, labels) - target, slope
 
     # Far enough that every logit difference above rounding has saturated the softmax.
     size = (wide - wide.mean(dim=-1, keepdim=True)).abs().amax(dim=(-2, -1))
@@ -153,6 +153,12 @@ def norm_at_fixed_loss(
     reached = at(high)[0] <= 0
     scale = _bisect(lambda scale: at(scale)[0] < 0, low, high)
     return torch.where(reached, norm * scale.to(norm.dtype) ** (1 / degree), torch.nan)
+
+
+def _each_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy, (...), of logits (..., n, classes) with labels (..., n)."""
+    networks, shape = logits.reshape(-1, *logits.shape[-2:]), logits.shape[:-1]
+    return torch.vmap(cross_entropy)(networks, labels.reshape(-1, shape[-1])).reshape(shape[:-1])
 
 
 def _check(norm: Tensor | float, degree: float) -> None:

@@ -114,7 +114,7 @@ def restricted_loss(
     """
     _require_label_of_each(logits, labels)
     wanted = labels if rows is None else labels[rows]
-    return cross_entropy(restricted_logits(logits.double(), keys, rows), wanted)
+    return _each_loss(restricted_logits(logits.double(), keys, rows), wanted)
 
 
 def excluded_logits(logits: Tensor, keys: Tensor) -> Tensor:
@@ -161,7 +161,14 @@ def excluded_loss(logits: Tensor, labels: Tensor, train: Tensor, keys: Tensor) -
     if not len(train):
         raise ValueError("train is empty; wanted the rows that were trained on, such as task.train")
     _require_label_of_each(logits, labels)
-    return cross_entropy(excluded_logits(logits.double(), keys)[..., train, :], labels[train])
+    return _each_loss(excluded_logits(logits.double(), keys)[..., train, :], labels[train])
+
+
+def _each_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy, (...), of logits (..., n, classes) that share labels (n,)."""
+    networks = logits.reshape(-1, *logits.shape[-2:])
+    each = torch.vmap(cross_entropy, in_dims=(0, None))(networks, labels)
+    return each.reshape(logits.shape[:-2])
 
 
 def _require_label_of_each(logits: Tensor, labels: Tensor) -> None:

@@ -1,7 +1,8 @@
-"""Losses and accuracy, of the logits of one network or of many.
+"""Losses and accuracy of logits.
 
-Logits have shape (..., n, classes); leading axes (runs, checkpoints) are kept. Labels have shape
-(n,), shared by all of them, or (..., n).
+The cross-entropy and the average log-probability take the logits of one network, (n, classes), and
+``torch.vmap`` lifts them to many. The accuracy and the squared error also take (..., n, classes)
+and keep the leading axes, with labels of shape (n,), shared by all networks, or (..., n).
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     It sees labels.
 
     Args:
-        logits: float of shape (..., n, classes); axes before the last two are kept.
-        labels: int64 of shape (n,), or (..., n) with a row for each leading index.
+        logits: float of shape (n, classes).
+        labels: int64 of shape (n,).
 
     Returns:
-        The loss, of shape (...): a scalar tensor for logits of shape (n, classes).
+        The loss, a scalar tensor.
 
-    Source: the definition; see PyTorch's ``torch.nn.functional.cross_entropy`` for the scalar case.
+    Source: the definition; PyTorch's ``torch.nn.functional.cross_entropy`` computes the same.
 
     >>> logits = torch.tensor([[0.0, 0.0], [0.0, 0.0]])
     >>> round(cross_entropy(logits, torch.tensor([0, 1])).item(), 4)  # log 2: no better than a coin
@@ -35,15 +36,14 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     >>> cross_entropy(torch.tensor([[1000.0, 0.0]]), torch.tensor([0])).item()
     0.0
     """
-    labels = labels.expand(logits.shape[:-1])
-    chosen = logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-    return (logits.logsumexp(dim=-1) - chosen).mean(dim=-1)
+    chosen = logits.gather(1, labels.unsqueeze(1)).squeeze(1)
+    return (logits.logsumexp(dim=1) - chosen).mean()
 
 
 def average_log_prob(logits: Tensor) -> Tensor:
     """The mean log-probability over all inputs *and all classes*, in nats.
 
-    The formula, with both means taken for each run on its own::
+    The formula::
 
         mean_i mean_c [ logits[i, c] - log(sum_k exp(logits[i, k])) ]
 
@@ -51,10 +51,10 @@ def average_log_prob(logits: Tensor) -> Tensor:
     to do with the predictions. A network that is sure of itself scores very low.
 
     Args:
-        logits: float of shape (..., n, classes); axes before the last two are kept.
+        logits: float of shape (n, classes).
 
     Returns:
-        The average, of shape (...); never above ``-log(classes)``, which flat logits reach.
+        The average, a scalar tensor; never above ``-log(classes)``, which flat logits reach.
 
     Source: the null model of a uniform label, from the definition of the log-softmax.
 
@@ -63,15 +63,22 @@ def average_log_prob(logits: Tensor) -> Tensor:
     >>> round(average_log_prob(torch.tensor([[10.0, 0.0]])).item(), 3)
     -5.0
     """
-    log_probs = logits - logits.logsumexp(dim=-1, keepdim=True)
-    return log_probs.mean(dim=(-2, -1))
+    log_probs = logits - logits.logsumexp(dim=1, keepdim=True)
+    return log_probs.mean()
 
 
 def mean_squared_error(logits: Tensor, labels: Tensor) -> Tensor:
     """The mean squared distance of the logits from the one-hot labels.
 
     The mean is over the n examples and over the classes, as in Liu et al. 2022 (arXiv 2210.01117).
-    It sees labels. Shapes as in :func:`cross_entropy`.
+    It sees labels.
+
+    Args:
+        logits: float of shape (..., n, classes).
+        labels: int64 of shape (n,) or (..., n).
+
+    Returns:
+        The error, of shape (...).
 
     Raises:
         ValueError: for no examples, or labels that do not belong to these logits.
@@ -87,9 +94,8 @@ def mean_squared_error(logits: Tensor, labels: Tensor) -> Tensor:
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """The share of examples whose largest logit is the label's. It sees labels.
 
-    Shapes as in :func:`cross_entropy`; the result is float, of shape (...). An example with a logit
-    that is nan is wrong: a network that has diverged has an accuracy of 0. Of equal logits the
-    first one counts.
+    Shapes as in :func:`mean_squared_error`. An example with a logit that is nan is wrong: a network
+    that has diverged has an accuracy of 0. Of equal logits the first one counts.
 
     Raises:
         ValueError: as :func:`mean_squared_error`.

@@ -23,14 +23,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grokedu.models.two_layer import ACTIVATIONS, TwoLayer
+from grokedu.models.activations import ACTIVATIONS, slope
 
 LOSSES = ("cross_entropy", "mse")
+
+
+class Architecture(Protocol):
+    """What the gradient asks of a two-layer network: its sizes and its kind."""
+
+    @property
+    def p(self) -> int:
+        """The modulus."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many hidden neurons there are."""
+        ...
+
+    @property
+    def activation(self) -> str:
+        """One of :data:`grokedu.models.activations.ACTIVATIONS`."""
+        ...
+
+    @property
+    def biases(self) -> bool:
+        """Whether there are biases "b" and "c"."""
+        ...
+
+    @property
+    def tied(self) -> bool:
+        """Whether the table "A" serves both residues."""
+        ...
 
 
 class ExactGradient:
@@ -47,6 +77,7 @@ class ExactGradient:
     Raises:
         ValueError: for an unknown loss.
 
+    >>> from grokedu.models.two_layer import TwoLayer
     >>> model = TwoLayer(3, 4)
     >>> params = model.init([torch.Generator().manual_seed(0)], torch.float64)
     >>> gradient = ExactGradient(model, torch.tensor([[[1, 2]]]), torch.tensor([[0]]),
@@ -57,7 +88,7 @@ class ExactGradient:
 
     def __init__(
         self,
-        model: TwoLayer,
+        model: Architecture,
         pairs: Tensor,
         labels: Tensor,
         weights: Tensor,
@@ -132,12 +163,9 @@ class ExactGradient:
         return ACTIVATIONS[self.model.activation](hidden)
 
     def _slope(self, hidden: Tensor) -> Tensor:
-        if self.model.activation == "square":
-            return hidden
-        if self.model.activation == "relu":
-            return (hidden > 0).to(hidden.dtype)
-        bell = torch.exp(-0.5 * hidden.square()) / math.sqrt(2 * math.pi)
-        return 0.5 * (1 + torch.erf(hidden / math.sqrt(2))) + hidden * bell
+        # Of the square, half of it: the factor of 2 was taken to the readout.
+        square = self.model.activation == "square"
+        return hidden if square else slope(self.model.activation, hidden)
 
     def _error(self, logits: Tensor, params: Mapping[str, Tensor], losses: bool) -> Tensor:
         """The derivative of the loss by the logits, in their place."""
@@ -171,6 +199,7 @@ class ExactLoss:
         labels: int64 (n,).
         loss: "cross_entropy" or "mse", as for :class:`ExactGradient`.
 
+    >>> from grokedu.models.two_layer import TwoLayer
     >>> model = TwoLayer(3, 4)
     >>> params = model.init([torch.Generator().manual_seed(seed) for seed in range(5)])
     >>> exact = ExactLoss(model, torch.tensor([[1, 2]]), torch.tensor([0]))
@@ -180,7 +209,7 @@ class ExactLoss:
     """
 
     def __init__(
-        self, model: TwoLayer, pairs: Tensor, labels: Tensor, loss: str = "cross_entropy"
+        self, model: Architecture, pairs: Tensor, labels: Tensor, loss: str = "cross_entropy"
     ) -> None:
         self.model, self.pairs, self.labels, self.loss = model, pairs, labels, loss
         self.of_copies: dict[tuple[int, torch.dtype], ExactGradient] = {}

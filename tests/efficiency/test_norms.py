@@ -50,7 +50,8 @@ def test_scaling_the_weights_themselves_gives_the_fixed_logit_and_loss(
     for wanted, loss in ((at_logit, False), (at_loss, True)):
         grown = {k: v * (wanted / norm)[:, None, None] for k, v in params.items()}
         again = model.apply(grown, pairs)
-        found = cross_entropy(again, labels) if loss else logit_scale(again, labels)
+        each_loss = torch.vmap(cross_entropy)
+        found = each_loss(again, labels) if loss else logit_scale(again, labels)
         torch.testing.assert_close(found, torch.full((3,), 0.05 if loss else 7.0).double())
         torch.testing.assert_close(
             logit_scale_per_norm(again, labels, wanted, degree=degree), efficiency
@@ -67,7 +68,8 @@ def test_the_first_scale_that_reaches_the_loss_is_found(
     labels[:, 0] = (labels[:, 0] + 1) % 6  # one example is wrong: some targets are out of reach
     found = norm_at_fixed_loss(logits * size, labels, torch.ones(2).double(), target, degree=1)
     scales = torch.logspace(-4, 4, 800).double() / size
-    losses = cross_entropy(logits * size * scales[:, None, None, None], labels)
+    each_loss = torch.vmap(torch.vmap(cross_entropy), in_dims=(0, None))
+    losses = each_loss(logits * size * scales[:, None, None, None], labels)
     for run in range(2):
         below = losses[:, run] <= target
         if below.any():

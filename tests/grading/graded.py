@@ -20,10 +20,11 @@ NAME, TITLE = "01_grokking", "01 · Grokking"
 LESSON = find("01")
 WHY = "its cells were not run: the notebook ends in the middle (line 412)"
 
-ONLY_ONE_NETWORK = '''\
+IGNORES_THE_PAIRS = '''\
 def forward(params, pairs):
-    """The logits of one network."""
-    a, b = params["A"][pairs[:, 0]], params["B"][pairs[:, 1]]
+    """The logits of all pairs."""
+    p = len(params["A"])
+    a, b = params["A"].repeat_interleave(p, dim=0), params["B"].repeat(p, 1)
     return (a + b).square() @ params["W"]'''
 RAISES = """\
 def cross_entropy(logits, labels):
@@ -92,7 +93,7 @@ def half() -> NotebookNode:
     """Right, partly right, crashed and untouched answers; one question to be read, one open."""
     notebook = release()
     key = {cell.id: cell for cell in answer_key().cells}
-    own = {"forward": ONLY_ONE_NETWORK, "cross_entropy": RAISES, "norm-reflect": NORM}
+    own = {"forward": IGNORES_THE_PAIRS, "cross_entropy": RAISES, "norm-reflect": NORM}
     for cell in notebook.cells:
         if cell.id in ("modular_addition", "train_test_split", "average_log_prob"):
             cell.source = key[cell.id].source
@@ -100,7 +101,7 @@ def half() -> NotebookNode:
         cell.metadata.get("nbgrader", {}).setdefault("comment", None)
     notebook = judged(notebook)
     marks(notebook, "forward")["comment"] = (
-        "- 1/1 for **one network**\n- look at the *leading axis* once more"
+        "- 1/1 for **all pairs**\n- look at the *pairs* once more"
     )
     marks(notebook, "norm-reflect").update(score=None)
     marks(notebook, "censored-reflect").update(score=0.0, comment="No response.")

@@ -78,7 +78,7 @@ def _split_loop(n, fraction, generator):
 
 
 def _forward_one_hot(params, pairs):
-    p = params["A"].shape[-2]
+    p = len(params["A"])
     a, b = F.one_hot(pairs[:, 0], p), F.one_hot(pairs[:, 1], p)
     hidden = a.to(params["A"].dtype) @ params["A"] + b.to(params["B"].dtype) @ params["B"]
     return hidden**2 @ params["W"]
@@ -87,15 +87,15 @@ def _forward_one_hot(params, pairs):
 def _forward_loop(params, pairs):
     rows = []
     for a, b in pairs.tolist():
-        hidden = params["A"][..., a, :] + params["B"][..., b, :]
-        rows.append(((hidden * hidden).unsqueeze(-2) @ params["W"]).squeeze(-2))
-    return torch.stack(rows, dim=-2)
+        hidden = params["A"][a] + params["B"][b]
+        rows.append((hidden * hidden) @ params["W"])
+    return torch.stack(rows)
 
 
 def _forward_in_place(params, pairs):
-    hidden = params["A"].index_select(-2, pairs[:, 0])
-    hidden += params["B"].index_select(-2, pairs[:, 1])
-    return torch.einsum("...nh,...hp->...np", hidden.pow_(2), params["W"])
+    hidden = params["A"].index_select(0, pairs[:, 0])
+    hidden += params["B"].index_select(0, pairs[:, 1])
+    return torch.einsum("nh,hp->np", hidden.pow_(2), params["W"])
 
 
 def _forward_float32(params, pairs):
@@ -104,21 +104,19 @@ def _forward_float32(params, pairs):
 
 
 def _entropy_library(logits, labels):
-    flat = logits.reshape(-1, *logits.shape[-2:])
-    losses = torch.stack([F.cross_entropy(run, labels) for run in flat])
-    return losses.reshape(logits.shape[:-2])
+    return F.cross_entropy(logits, labels)
 
 
 def _entropy_shift(logits, labels):
     shifted = logits - logits.amax(-1, keepdim=True)
     log_z = shifted.exp().sum(-1).log()
     hot = F.one_hot(labels, logits.shape[-1]).bool()
-    return (log_z - torch.where(hot, shifted, 0.0).sum(-1)).mean(-1)
+    return (log_z - torch.where(hot, shifted, 0.0).sum(-1)).mean()
 
 
 def _entropy_loop(logits, labels):
     log_probs = logits.log_softmax(-1)
-    return -sum(log_probs[..., i, c] for i, c in enumerate(labels.tolist())) / len(labels)
+    return -sum(log_probs[i, c] for i, c in enumerate(labels.tolist())) / len(labels)
 
 
 def _log_prob_softmax(logits):
@@ -126,13 +124,13 @@ def _log_prob_softmax(logits):
 
 
 def _log_prob_pieces(logits):
-    return logits.mean(dim=(-2, -1)) - torch.logsumexp(logits, -1).mean(-1)
+    return logits.mean() - torch.logsumexp(logits, -1).mean()
 
 
 def _log_prob_loop(logits):
     classes = logits.shape[-1]
-    columns = [logits[..., c] - logits.logsumexp(-1) for c in range(classes)]
-    return (sum(columns) / classes).mean(-1)
+    columns = [logits[:, c] - logits.logsumexp(-1) for c in range(classes)]
+    return (sum(columns) / classes).mean()
 
 
 def _step_none(optimizer, compute_loss):

@@ -12,6 +12,8 @@ from torch import nn
 
 from grokedu import measures
 
+cross_entropy = torch.vmap(measures.cross_entropy)
+average_log_prob = torch.vmap(measures.average_log_prob)
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
@@ -25,7 +27,7 @@ def logits_and_labels(seed: int, scale: float) -> tuple[torch.Tensor, torch.Tens
 @settings(deadline=None)
 def test_losses_agree_with_torch_run_by_run(seed: int, scale: float) -> None:
     logits, labels = logits_and_labels(seed, scale)
-    ours = measures.cross_entropy(logits, labels)
+    ours = cross_entropy(logits, labels)
     squared = measures.mean_squared_error(logits, labels)
     assert ours.shape == squared.shape == (3,)
     for run in range(3):
@@ -38,21 +40,21 @@ def test_losses_agree_with_torch_run_by_run(seed: int, scale: float) -> None:
 @settings(deadline=None)
 def test_average_log_prob_ignores_a_shift_and_is_at_most_uniform(seed: int, shift: float) -> None:
     logits, _ = logits_and_labels(seed, 3.0)
-    value = measures.average_log_prob(logits)
-    torch.testing.assert_close(value, measures.average_log_prob(logits + shift))
+    value = average_log_prob(logits)
+    torch.testing.assert_close(value, average_log_prob(logits + shift))
     assert bool((value <= -math.log(5) + 1e-12).all())
     torch.testing.assert_close(value, F.log_softmax(logits, -1).mean((-2, -1)))
 
 
 def test_average_log_prob_is_the_mean_cross_entropy_over_all_labels() -> None:
     logits, _ = logits_and_labels(0, 2.0)
-    every = [measures.cross_entropy(logits, torch.full((9,), c)) for c in range(5)]
-    torch.testing.assert_close(-measures.average_log_prob(logits), torch.stack(every).mean(0))
+    every = [cross_entropy(logits, torch.full((3, 9), c)) for c in range(5)]
+    torch.testing.assert_close(-average_log_prob(logits), torch.stack(every).mean(0))
 
 
 def test_labels_may_be_shared_by_all_runs() -> None:
     logits, labels = logits_and_labels(1, 1.0)
-    shared = measures.cross_entropy(logits, labels[0])
+    shared = torch.vmap(measures.cross_entropy, in_dims=(0, None))(logits, labels[0])
     torch.testing.assert_close(shared[2], F.cross_entropy(logits[2], labels[0]))
     assert measures.accuracy(logits, labels[0]).shape == (3,)
 
@@ -111,7 +113,7 @@ def test_every_dtype_and_device_gives_torchs_numbers(dtype: torch.dtype, device:
     logits, exact = logits.to(dtype), logits
     rows = [logits.flatten(0, 1).cpu().double(), labels.flatten().cpu()]
     for ours, theirs in (
-        (measures.cross_entropy, F.cross_entropy),
+        (cross_entropy, F.cross_entropy),
         (measures.mean_squared_error, lambda x, y: F.mse_loss(x, F.one_hot(y, 5).double())),
         (measures.accuracy, lambda x, y: (x.argmax(1) == y).double().mean()),
     ):

@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from grokedu.models.activations import ACTIVATIONS
 from grokedu.models.gradients import LOSSES, ExactGradient
-from grokedu.models.two_layer import ACTIVATIONS, TwoLayer
+from grokedu.models.two_layer import TwoLayer
 from grokedu.tasks import modular_addition, random_stream
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from grokedu.measures import cross_entropy
-from grokedu.models.two_layer import ACTIVATIONS, TwoLayer, forward
+from grokedu.models.activations import ACTIVATIONS
+from grokedu.models.two_layer import TwoLayer, forward
 from grokedu.tasks import modular_addition, random_stream
 
 
@@ -23,12 +24,13 @@ def test_init_has_the_stated_variances_and_scale() -> None:
     assert params["W"].var().item() == pytest.approx(4 / 500, rel=0.04)
 
 
-def test_forward_with_a_run_axis_is_each_run_alone() -> None:
+def test_the_architecture_with_a_run_axis_is_forward_of_each_run_alone() -> None:
     model = TwoLayer(5, 6)
     pairs, _ = modular_addition(5)
     params = model.init([random_stream(s, "init") for s in range(3)], torch.float64)
-    logits = forward(params, pairs)
+    logits = model.apply(params, pairs)
     assert logits.shape == (3, 25, 5)
+    torch.testing.assert_close(torch.vmap(forward, in_dims=(0, None))(params, pairs), logits)
     for run in range(3):
         alone = {name: tensor[run] for name, tensor in params.items()}
         torch.testing.assert_close(logits[run], forward(alone, pairs))

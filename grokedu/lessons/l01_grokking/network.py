@@ -8,55 +8,57 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grokedu import measures, training
+from grokedu import measures, tasks, training
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l01_grokking.about import lesson
 from grokedu.models import two_layer
 
 forward = lesson.exercise(
-    points={"one network": 2, "many at once": 1},
+    points={"all pairs": 1, "some pairs": 2},
     hints=(
         "Look up one row of A for each a, and one row of B for each b. What shape is their sum?",
-        "`A[pairs[:, 0]]` has shape (n, N). With runs in front: `A[..., pairs[:, 0], :]`.",
-        'With `hidden = params["A"][..., pairs[:, 0], :] + params["B"][..., pairs[:, 1], :]`, the '
-        'logits are `hidden.square() @ params["W"]`.',
+        "`A[pairs[:, 0]]` has one row for each example and shape (n, N); `B[pairs[:, 1]]` alike.",
+        'With `hidden = params["A"][pairs[:, 0]] + params["B"][pairs[:, 1]]`, the logits are '
+        '`hidden.square() @ params["W"]`.',
     ),
     why="nothing stays a black box that you have written yourself",
     minutes=8,
     difficulty=2,
+    version=2,
 )(two_layer.forward)
 
 
 @forward.cases
 def _(seed: int, level: str) -> Iterator[Case]:
     draw = torch.Generator().manual_seed(seed)
-    p, width = (5, 8) if level == "visible" else (7, 6)
+    p, width = (5, 8) if level == "visible" else (7, 9)
     small = {
         "A": torch.tensor([[1.0], [2.0]]),
         "B": torch.tensor([[0.0], [1.0]]),
         "W": torch.tensor([[1.0, -1.0]]),
     }
-    yield Case("two residues, one neuron", "one network", (small, torch.tensor([[0, 0], [1, 1]])))
-    pairs = torch.randint(p, (9, 2), generator=draw)
-    for runs, group in (((), "one network"), ((3,), "many at once")):
-        shapes = {"A": (*runs, p, width), "B": (*runs, p, width), "W": (*runs, width, p)}
-        params = {
-            name: torch.randn(shape, generator=draw, dtype=torch.float64)
-            for name, shape in shapes.items()
-        }
-        name = f"p = {p}, {width} neurons" + (", three runs at once" if runs else "")
-        yield Case(name, group, (params, pairs))
+    yield Case("two residues, one neuron", "some pairs", (small, torch.tensor([[0, 0], [1, 1]])))
+    shapes = {"A": (p, width), "B": (p, width), "W": (width, p)}
+    params = {
+        name: torch.randn(shape, generator=draw, dtype=torch.float64)
+        for name, shape in shapes.items()
+    }
+    sizes = f"p = {p}, {width} neurons"
+    # As many pairs as neurons, so that rows and columns taken for each other still multiply.
+    some = torch.randint(p, (width, 2), generator=draw)
+    yield Case(f"{sizes}, {width} pairs", "some pairs", (params, some))
+    yield Case(f"{sizes}, all pairs", "all pairs", (params, tasks.modular_addition(p)[0]))
 
 
 @forward.misconception("no square: without an activation the two layers are only one matrix.")
 def leaves_out_the_square(params: Any, pairs: Tensor) -> Tensor:
-    a, b = params["A"][..., pairs[:, 0], :], params["B"][..., pairs[:, 1], :]
+    a, b = params["A"][pairs[:, 0]], params["B"][pairs[:, 1]]
     return (a + b) @ params["W"]
 
 
 @forward.misconception("ReLU. This network squares; the square is what makes products of a and b.")
 def takes_relu(params: Any, pairs: Tensor) -> Tensor:
-    a, b = params["A"][..., pairs[:, 0], :], params["B"][..., pairs[:, 1], :]
+    a, b = params["A"][pairs[:, 0]], params["B"][pairs[:, 1]]
     return (a + b).relu() @ params["W"]
 
 
@@ -65,45 +67,50 @@ def takes_relu(params: Any, pairs: Tensor) -> Tensor:
     "the two numbers meet."
 )
 def squares_before_adding(params: Any, pairs: Tensor) -> Tensor:
-    a, b = params["A"][..., pairs[:, 0], :], params["B"][..., pairs[:, 1], :]
+    a, b = params["A"][pairs[:, 0]], params["B"][pairs[:, 1]]
     return (a.square() + b.square()) @ params["W"]
 
 
 @forward.misconception("A used for both numbers. The second residue has a table of its own, B.")
 def uses_one_table(params: Any, pairs: Tensor) -> Tensor:
-    hidden = params["A"][..., pairs[:, 0], :] + params["A"][..., pairs[:, 1], :]
+    hidden = params["A"][pairs[:, 0]] + params["A"][pairs[:, 1]]
     return hidden.square() @ params["W"]
 
 
-@forward.misconception("right for one network; with runs in front, A[pairs] looks up runs, not a.")
-def forgets_the_run_axis(params: Any, pairs: Tensor) -> Tensor:
-    return (params["A"][pairs[:, 0]] + params["B"][pairs[:, 1]]).square() @ params["W"]
+@forward.misconception(
+    "right for all p² pairs in order, but `pairs` is ignored: in training only some of them are "
+    "shown. Look up those that are asked for."
+)
+def ignores_the_pairs(params: Any, pairs: Tensor) -> Tensor:
+    hidden = params["A"].unsqueeze(1) + params["B"].unsqueeze(0)
+    return hidden.flatten(0, 1).square() @ params["W"]
 
 
-@forward.misconception("columns for rows: `A[..., a]` picks neurons; rows are `A[..., a, :]`.")
+@forward.misconception("columns for rows: `A[:, a]` picks neurons; the rows of A are `A[a]`.")
 def picks_columns(params: Any, pairs: Tensor) -> Tensor:
-    a, b = params["A"][..., pairs[:, 0]], params["B"][..., pairs[:, 1]]
+    a, b = params["A"][:, pairs[:, 0]], params["B"][:, pairs[:, 1]]
     return (a + b).square() @ params["W"]
 
 
 @forward.misconception("the two rows of `pairs` for a and b; they are its two *columns*.")
 def unpacks_rows(params: Any, pairs: Tensor) -> Tensor:
     a, b = pairs
-    return (params["A"][..., a, :] + params["B"][..., b, :]).square() @ params["W"]
+    return (params["A"][a] + params["B"][b]).square() @ params["W"]
 
 
 cross_entropy = lesson.exercise(
-    points={"values": 2, "large logits": 1, "many at once": 1},
+    points={"values": 3, "large logits": 1},
     hints=(
         "The log-probability of a class is its logit minus one number that all classes share.",
-        "`logits.logsumexp(dim=-1)` is that number, safe for any size of logit; `gather` picks the "
+        "`logits.logsumexp(dim=1)` is that number, safe for any size of logit; `gather` picks the "
         "logit of each label.",
-        "`chosen = logits.gather(-1, labels.expand(logits.shape[:-1]).unsqueeze(-1)).squeeze(-1)`, "
-        "then the mean over the last axis of `logits.logsumexp(dim=-1) - chosen`.",
+        "`chosen = logits.gather(1, labels.unsqueeze(1)).squeeze(1)`, then the mean of "
+        "`logits.logsumexp(dim=1) - chosen`.",
     ),
     why="this is what training pushes down, and what grokking is seen in",
     minutes=8,
     difficulty=2,
+    version=2,
 )(measures.cross_entropy)
 
 
@@ -114,13 +121,11 @@ def _logits(seed: int, level: str, *, labelled: bool) -> Iterator[Case]:
     labels[:2] = torch.tensor([0, 1])
     logits = torch.randn((n, classes), generator=draw, dtype=torch.float64)
     large = logits * 1000.0
-    runs = torch.randn((3, n, classes), generator=draw, dtype=torch.float64)
     flat = torch.zeros(2, classes, dtype=torch.float64)
     with_labels: tuple[Tensor, ...] = (labels,) if labelled else ()
     yield Case("flat logits", "values", (flat, labels[:2]) if labelled else (flat,))
     yield Case(f"{n} examples", "values", (logits, *with_labels))
     yield Case("logits in the thousands", "large logits", (large, *with_labels))
-    yield Case("three runs at once", "many at once", (runs, *with_labels))
 
 
 @cross_entropy.cases
@@ -129,7 +134,7 @@ def _(seed: int, level: str) -> Iterator[Case]:
 
 
 def _chosen(logits: Tensor, labels: Tensor) -> Tensor:
-    return logits.gather(-1, labels.expand(logits.shape[:-1]).unsqueeze(-1)).squeeze(-1)
+    return logits.gather(1, labels.unsqueeze(1)).squeeze(1)
 
 
 @cross_entropy.misconception(
@@ -137,54 +142,42 @@ def _chosen(logits: Tensor, labels: Tensor) -> Tensor:
     "logit first."
 )
 def overflows(logits: Tensor, labels: Tensor) -> Tensor:
-    return (logits.exp().sum(-1).log() - _chosen(logits, labels)).mean(-1)
+    return (logits.exp().sum(1).log() - _chosen(logits, labels)).mean()
 
 
 @cross_entropy.misconception("the sum over the examples; the loss is their mean.")
 def adds_up(logits: Tensor, labels: Tensor) -> Tensor:
-    return (logits.logsumexp(-1) - _chosen(logits, labels)).sum(-1)
+    return (logits.logsumexp(1) - _chosen(logits, labels)).sum()
 
 
 @cross_entropy.misconception("the sign: this is the log-probability, the loss is minus that.")
 def forgets_the_sign(logits: Tensor, labels: Tensor) -> Tensor:
-    return (_chosen(logits, labels) - logits.logsumexp(-1)).mean(-1)
+    return (_chosen(logits, labels) - logits.logsumexp(1)).mean()
 
 
 @cross_entropy.misconception(
     "an average over all classes. The loss looks only at the label's own log-probability."
 )
 def averages_over_classes(logits: Tensor, labels: Tensor) -> Tensor:
-    return -logits.log_softmax(-1).mean(dim=(-2, -1))
+    return -logits.log_softmax(1).mean()
 
 
-@cross_entropy.misconception("a loss for all runs together: each run has its own, keep that axis.")
-def pools_the_runs(logits: Tensor, labels: Tensor) -> Tensor:
-    return (logits.logsumexp(-1) - _chosen(logits, labels)).mean()
-
-
-@cross_entropy.misconception("a softmax over the examples: normalise over the classes, dim=-1.")
+@cross_entropy.misconception("a softmax over the examples: normalise over the classes, dim=1.")
 def normalises_over_examples(logits: Tensor, labels: Tensor) -> Tensor:
-    return -_chosen(logits.log_softmax(-2), labels).mean(-1)
-
-
-@cross_entropy.misconception(
-    "`torch.nn.functional.cross_entropy` as it is: right for one network, but it knows nothing of "
-    "runs in front."
-)
-def calls_torch(logits: Tensor, labels: Tensor) -> Tensor:
-    return torch.nn.functional.cross_entropy(logits, labels)
+    return -_chosen(logits.log_softmax(0), labels).mean()
 
 
 average_log_prob = lesson.exercise(
-    points={"values": 1, "large logits": 1, "many at once": 1},
+    points={"values": 2, "large logits": 1},
     hints=(
         "You had the log-probability of one class above. Here you want it for every class.",
-        "`logits.log_softmax(dim=-1)` has one log-probability an example and class; average them.",
-        "`logits.log_softmax(dim=-1).mean(dim=(-2, -1))` is the whole of it.",
+        "`logits.log_softmax(dim=1)` has one log-probability an example and class; average them.",
+        "`logits.log_softmax(dim=1).mean()` is the whole of it.",
     ),
     why="this number was said to follow grokking without seeing a label; settle whether it does",
     minutes=4,
     difficulty=2,
+    version=2,
 )(measures.average_log_prob)
 
 
@@ -197,39 +190,34 @@ def _(seed: int, level: str) -> Iterator[Case]:
     "the average *probability*. It is 1/classes whatever the network does; take the log first."
 )
 def averages_probabilities(logits: Tensor) -> Tensor:
-    return logits.softmax(-1).mean(dim=(-2, -1))
+    return logits.softmax(1).mean()
 
 
 @average_log_prob.misconception("log after averaging: the mean of logs is not the log of a mean.")
 def takes_the_log_last(logits: Tensor) -> Tensor:
-    return logits.softmax(-1).mean(-1).log().mean(-1)
+    return logits.softmax(1).mean(1).log().mean()
 
 
 @average_log_prob.misconception("a sum over the classes; the mean is wanted over them as well.")
 def adds_the_classes(logits: Tensor) -> Tensor:
-    return logits.log_softmax(-1).sum(-1).mean(-1)
+    return logits.log_softmax(1).sum(1).mean()
 
 
 @average_log_prob.misconception("the log-probability of the likeliest class alone; all count here.")
 def takes_the_likeliest(logits: Tensor) -> Tensor:
-    return logits.log_softmax(-1).max(-1).values.mean(-1)
+    return logits.log_softmax(1).max(1).values.mean()
 
 
 @average_log_prob.misconception(
     "softmax and then log: a probability too small for the computer becomes 0, and its log −inf."
 )
 def underflows(logits: Tensor) -> Tensor:
-    return logits.softmax(-1).log().mean(dim=(-2, -1))
-
-
-@average_log_prob.misconception("one number for all runs together: each run keeps its own.")
-def pools_all_runs(logits: Tensor) -> Tensor:
-    return logits.log_softmax(-1).mean()
+    return logits.softmax(1).log().mean()
 
 
 @average_log_prob.misconception("the sign: a log-probability is negative, and so is its average.")
 def turns_the_sign(logits: Tensor) -> Tensor:
-    return -logits.log_softmax(-1).mean(dim=(-2, -1))
+    return -logits.log_softmax(1).mean()
 
 
 train_step = lesson.exercise(

@@ -39,9 +39,10 @@ ONE_NORM_A_ROW = """\
 def weight_norm(weights):
     return weights.square().sum(dim=-1).sqrt()
 """
-ONLY_ONE_NETWORK = """\
+IGNORES_THE_PAIRS = """\
 def forward(params, pairs):
-    a, b = params["A"][pairs[:, 0]], params["B"][pairs[:, 1]]
+    p = len(params["A"])
+    a, b = params["A"].repeat_interleave(p, dim=0), params["B"].repeat(p, 1)
     return (a + b).square() @ params["W"]
 """
 DROPS_CENSORED_RUNS = """\
@@ -150,12 +151,12 @@ def grokking() -> dict[str, Submission]:
         "half": submission(
             lesson,
             ("modular_addition", "train_test_split", "cross_entropy", "norm-reflect"),
-            {"forward": ONLY_ONE_NETWORK, "censored_median": DROPS_CENSORED_RUNS},
-            partly={"forward": ("one network",), "censored_median": ("all arrived",)},
+            {"forward": IGNORES_THE_PAIRS, "censored_median": DROPS_CENSORED_RUNS},
+            partly={"forward": ("all pairs",), "censored_median": ("all arrived",)},
             says=(
                 right("cross_entropy"),
-                headline(lesson, "forward", "partly", "one network"),
-                diagnosis(lesson, "forward", "forgets_the_run_axis"),
+                headline(lesson, "forward", "partly", "all pairs"),
+                diagnosis(lesson, "forward", "ignores_the_pairs"),
                 headline(lesson, "censored_median", "partly", "all arrived"),
                 diagnosis(lesson, "censored_median", "drops_them"),
                 headline(lesson, "train_step", "not attempted"),

@@ -84,7 +84,7 @@ def test_the_table_tells_each_outcome_by_sign_and_word_and_leads_to_its_place(ha
     assert table.rows[1:] == [
         ["modular_addition", "3 of 3", "✓ correct"],
         ["train_test_split", "4 of 4", "✓ correct"],
-        ["forward", "2 of 3", "◐ partly"],
+        ["forward", "1 of 3", "◐ partly"],
         ["cross_entropy", "0 of 4", "! crashed"],
         ["average_log_prob", "3 of 3", "✓ correct"],
         ["train_step", "0 of 4", "… not attempted"],
@@ -113,9 +113,9 @@ def test_what_was_handed_in_stands_in_order_with_cards_and_comments(half: str):
         for text in (
             "2 · A network that could know how to add",
             'return ( a + b ) . square () @ params [ "W" ]',
-            "1/1 for one network",
-            "forward partly — 2 of 3 points",
-            "This looks like right for one network",
+            "1/1 for all pairs",
+            "forward partly — 1 of 3 points",
+            "This looks like right for all p² pairs in order",
             "cross_entropy crashed — 0 of 4 points",
             "My own notes",
             "KeyError: 'the norm' in line 3: table['the norm']",
