@@ -6,8 +6,8 @@ from nbformat import NotebookNode, from_dict
 
 from grokedu.classroom.cells import cell_id, comparable_source, grade_id
 from grokedu.classroom.learning.graft import Report, graft
-from grokedu.grading.page.markdown import clean_markdown
-from grokedu.grading.page.sanitise import clean_attachments, clean_outputs
+from grokedu.grading.page.outputs import clean_outputs
+from grokedu.grading.page.sanitise import clean_attachments, clean_markdown
 
 
 def belongs(release: NotebookNode, old: NotebookNode) -> bool:

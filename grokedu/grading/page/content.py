@@ -19,8 +19,9 @@ from nbformat import NotebookNode
 from grokedu.classroom.cells import is_of_course, is_open
 from grokedu.classroom.checking.verdict import OUTCOMES, sign_of
 from grokedu.grading.judging.result import NEEDS_REVIEW
-from grokedu.grading.page.outputs import Part, outputs, outputs_of, stopped
-from grokedu.grading.page.untrusted import Reader, plain
+from grokedu.grading.page.markdown import Reader
+from grokedu.grading.page.outputs import Part, output_parts, outputs_of, stopped
+from grokedu.grading.page.sanitise import plain
 
 OPEN, BY_HAND = "○", "●"
 _CARD = re.compile(rf'aria-label="Check of [^"]*?: ({"|".join(OUTCOMES)}) — ')
@@ -97,13 +98,13 @@ class Story:
             # The gradebook puts a note of its own where there is no notebook; the banner says it.
             note = self._needs_review and cell.get("id") == "needs-review"
             if cell.source.strip() and not note:
-                self._add(self._handed_in(cell, "Your cell"), *outputs(cell, self._reader))
+                self._add(self._handed_in(cell, "Your cell"), *output_parts(cell, self._reader))
         elif cell.cell_type == "markdown":
             for level, html in self._reader.headings(cell.source):
                 self._headings = [each for each in self._headings if each[0] < level]
                 self._headings.append((level, html))
         else:
-            self._add(*outputs(cell, self._reader))
+            self._add(*output_parts(cell, self._reader))
 
     def _answer(
         self, cell: NotebookNode, marks: Mapping[str, Any], before: NotebookNode | None
@@ -122,7 +123,7 @@ class Story:
             anchor = ""
         if not unanswered:
             self._add(self._handed_in(cell, "" if question else "Your answer", anchor))
-            self._add(*outputs(cell, self._reader))
+            self._add(*output_parts(cell, self._reader))
         elif not silent:
             self._add(Part("note", "Your answer: nothing was written here.", anchor=anchor))
         if question:

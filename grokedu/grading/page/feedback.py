@@ -1,7 +1,7 @@
 """A student's feedback: one page that stands on its own, made from the graded notebook.
 
 ``nbgrader generate_feedback`` makes it by `FeedbackExporter`, and `write` makes the very same for
-one student. Nothing in the notebook is trusted: see `grokedu.grading.page.untrusted`.
+one student. Nothing in the notebook is trusted: see `grokedu.grading.page.sanitise`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from grokedu.grading.book.connection import WholeGradebook
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.gradebook import SECRET, CellsOfSubmission
 from grokedu.grading.page.content import Story, number
-from grokedu.grading.page.untrusted import Reader, plain
+from grokedu.grading.page.markdown import Reader
+from grokedu.grading.page.sanitise import plain
 
 
 def page(
