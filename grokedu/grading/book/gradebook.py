@@ -21,10 +21,11 @@ from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import determine_grade, is_solution, parse_utc
 from sqlalchemy import select
 
+from grokedu.classroom.files import write_whole
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.ledger import check_student
 from grokedu.grading.book.penalties import penalise_one
-from grokedu.grading.intake.files import Refused, read_file, write_durably
+from grokedu.grading.intake.files import Refused, read_file
 from grokedu.grading.judging.result import NEEDS_REVIEW, Result
 
 # What `nbgrader release_feedback` knows a submission by, once it lies beside the feedback page.
@@ -190,14 +191,16 @@ def _write(course: Course, result: Result, text: str, timestamp: datetime | None
     folder.mkdir(parents=True, exist_ok=True)
     mode = int(str(course.converter.permissions), 8)
     whole = text.encode("utf-8", "replace").decode("utf-8")
-    write_durably(folder / f"{result.lesson}.ipynb", whole, mode)
+    write_whole(folder / f"{result.lesson}.ipynb", whole, mode, durable=True)
     if timestamp is not None:
         moment = parse_utc(timestamp).replace(tzinfo=timezone.utc)
-        write_durably(folder / "timestamp.txt", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}\n", mode)
+        write_whole(
+            folder / "timestamp.txt", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}\n", mode, durable=True
+        )
     handed_in = course.folder("submitted", result.student, result.lesson)
     with contextlib.suppress(Refused):  # only the exchange puts one there
         secret = read_file(handed_in / SECRET, most=1000).decode("utf-8", "replace")
-        write_durably(folder / SECRET, secret, mode)
+        write_whole(folder / SECRET, secret, mode, durable=True)
     course.converter.set_permissions(result.lesson, result.student)
 
 

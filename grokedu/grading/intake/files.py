@@ -1,10 +1,8 @@
-"""Reading files where students can put things, and writing files whole or not at all."""
+"""Reading files from where students can put things."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -70,40 +68,6 @@ def too_long(most: int = MOST_BYTES) -> str:
         f"the file is longer than {most // 2**20} MB: clear the outputs "
         "(Edit > Clear Outputs of All Cells), save, and hand it in again"
     )
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with part.open("xb") as stream:
-            stream.write(content)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def write_durably(path: Path, text: str, mode: int) -> None:
-    """Write a file whole, with just this mode, and leave it on the disk before returning."""
-    part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
-    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            part.chmod(mode)
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # where a folder cannot be opened, as on Windows
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _regular(

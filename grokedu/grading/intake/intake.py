@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from grokedu.classroom.files import write_whole
 from grokedu.grading.intake.archives import Archive, Entry, FolderArchive, ZipArchive
-from grokedu.grading.intake.files import Refused, read_file, write_bytes
+from grokedu.grading.intake.files import Refused, read_file
 from grokedu.grading.intake.naming import (
     Owner,
     choose,
@@ -175,11 +176,11 @@ def _place(
                 return SAME, ()
             stem = hashlib.sha256(earlier).hexdigest()[:8]
             kept.mkdir(parents=True, exist_ok=True)
-            write_bytes(kept / f"{stem}.ipynb", earlier)
+            write_whole(kept / f"{stem}.ipynb", earlier)
         if stamped:  # it tells when the earlier came, whatever that was called
             kept.mkdir(parents=True, exist_ok=True)
             os.replace(stamp, kept / f"{stem}.timestamp.txt")
     except Refused as refusal:
         raise Refused(f"what was handed in earlier cannot be replaced: {refusal}") from None
-    write_bytes(file, content)
+    write_whole(file, content)
     return outcome, (UNDATED,) if stamped else ()

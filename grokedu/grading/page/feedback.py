@@ -18,7 +18,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List, Unicode
 
 from grokedu.classroom.cells import is_of_course
-from grokedu.classroom.learning.progress import write_whole
+from grokedu.classroom.files import write_whole
 from grokedu.grading.book.connection import WholeGradebook
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.gradebook import SECRET, CellsOfSubmission
@@ -172,8 +172,7 @@ def write(course: Course, student: str, lesson: str, title: str = "") -> Path:
     place = course.folder("feedback", student, lesson)
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"{lesson}.html"
-    write_whole(file, str(html))
-    file.chmod(0o664 if course.coursedir.groupshared else 0o644)
+    write_whole(file, str(html), 0o664 if course.coursedir.groupshared else 0o644)
     # By the first nbgrader tells whether a page is older than what was graded.
     for name in ("timestamp.txt", SECRET):
         if (graded / name).is_file():
