@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from grokedu.classroom.cells import grade_id
 from grokedu.classroom.checking.source import names_bound
-from grokedu.classroom.checking.verdict import Verdict
+from grokedu.classroom.checking.verdict import Findings, Outcome, Verdict
 from grokedu.grading.sandbox.session import Ran
+
+FINDINGS = "application/vnd.grokedu.findings+json"
 
 
 def score(verdict: Verdict) -> NotebookNode:
-    """The output of a check cell: the points and the card."""
-    data = {"text/plain": repr(verdict), "text/html": verdict._repr_html_()}
+    """The output of a check cell: the points for nbgrader, the card, and the findings as data."""
+    data = {
+        "text/plain": repr(verdict),
+        "text/html": verdict._repr_html_(),
+        FINDINGS: verdict.findings.as_data(),
+    }
     return new_output("execute_result", data=data, execution_count=None)
+
+
+def findings_in(outputs: Sequence[Any]) -> Findings | None:
+    """The findings that `score` left in a check cell; None where there are none that are sound."""
+    for output in outputs:
+        data = output.get("data") if isinstance(output, Mapping) else None
+        if isinstance(data, Mapping) and FINDINGS in data:
+            try:
+                return Findings.from_data(data[FINDINGS])
+            except ValueError:
+                continue
+    return None
 
 
 def told(ran: Ran, seconds: float) -> list[NotebookNode]:
@@ -58,10 +77,12 @@ def to_look_at(
 ) -> list[str]:
     """Flags for points that may have been lost by where something stands, or by another cell."""
     outcomes = {id: verdict.findings.outcome for id, verdict in verdicts.items()}
-    flags = list(troubles) if set(outcomes.values()) - {"correct", "not attempted"} else []
+    flags = (
+        list(troubles) if set(outcomes.values()) - {Outcome.CORRECT, Outcome.NOT_ATTEMPTED} else []
+    )
     for place, cell in enumerate(cells):
         name = (grade_id(cell) or "").removesuffix("-check")
-        if grade_id(cell) == f"{name}-check" and outcomes.get(name) == "not attempted":
+        if grade_id(cell) == f"{name}-check" and outcomes.get(name) is Outcome.NOT_ATTEMPTED:
             flags += _defined_below(name, cells[place + 1 :])
     return flags
 

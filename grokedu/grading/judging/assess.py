@@ -143,7 +143,7 @@ class Grader:
         for id, exercise in self.lesson.exercises.items():
             findings = verdicts.get(id, unattempted(exercise)).findings
             exercises[id] = {
-                "outcome": findings.outcome if status == GRADED else NEEDS_REVIEW,
+                "outcome": findings.outcome.value if status == GRADED else NEEDS_REVIEW,
                 "points": float(findings.points),
                 "of": float(findings.max_points),
                 "version": exercise.version,

@@ -9,7 +9,7 @@ from grokedu.classroom.checking.call import Reply, Request
 from grokedu.classroom.checking.exercise import Exercise
 from grokedu.classroom.checking.guard import Crash
 from grokedu.classroom.checking.judge import cell_raised, judge, reference_taken
-from grokedu.classroom.checking.verdict import Verdict
+from grokedu.classroom.checking.verdict import Outcome, Verdict
 from grokedu.grading.sandbox.allowance import PATIENCE
 from grokedu.grading.sandbox.sandbox import Sandbox
 from grokedu.grading.sandbox.session import Ran, Session
@@ -70,7 +70,7 @@ class Run:
         calls = _Calls(session, self._check_seconds, self._left)
         verdict = judge(exercise, calls, seed, "grading")
         self._left()
-        if verdict.outcome == "not attempted" and crash is not None:
+        if verdict.outcome is Outcome.NOT_ATTEMPTED and crash is not None:
             return cell_raised(exercise, crash)
         if verdict > 0 and calls.reach(exercise.id):
             flag = f"{exercise.id}: calls the course's own function; look whether it is an answer"

@@ -22,7 +22,7 @@ from grokedu.classroom.files import write_whole
 from grokedu.grading.book.connection import WholeGradebook
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.gradebook import SECRET, CellsOfSubmission
-from grokedu.grading.page.content import Story, number
+from grokedu.grading.page.content import Content, number
 from grokedu.grading.page.markdown import Reader
 from grokedu.grading.page.sanitise import plain
 
@@ -47,7 +47,7 @@ def page(
         late_penalty: points taken off for lateness.
     """
     return _template().render(
-        story=Story(notebook),
+        content=Content(notebook),
         student=plain(student, 200),
         title=plain(lesson_title, 200),
         score=number(score),
