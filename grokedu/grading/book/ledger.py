@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from grokedu.classroom.files import write_whole
 from grokedu.grading.intake.naming import id_problem
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
 
 FORMAT = 1
 LOCK_SECONDS = 60

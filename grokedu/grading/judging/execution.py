@@ -10,9 +10,9 @@ from grokedu.classroom.checking.exercise import Exercise
 from grokedu.classroom.checking.guard import Crash
 from grokedu.classroom.checking.judge import cell_raised, judge, reference_taken
 from grokedu.classroom.checking.verdict import Outcome, Verdict
-from grokedu.grading.sandbox.allowance import PATIENCE
 from grokedu.grading.sandbox.sandbox import Sandbox
 from grokedu.grading.sandbox.session import Ran, Session
+from grokedu.grading.sandbox.worker import PATIENCE
 
 
 class OutOfTimeError(Exception):

@@ -18,10 +18,10 @@ from nbformat import NotebookNode
 from grokedu.classroom.cells import is_of_course, is_open
 from grokedu.classroom.checking.verdict import Findings, Outcome
 from grokedu.grading.judging.annotations import findings_in
-from grokedu.grading.judging.result import NEEDS_REVIEW
 from grokedu.grading.page.markdown import Reader
 from grokedu.grading.page.outputs import Part, output_parts, outputs_of, stopped
 from grokedu.grading.page.sanitise import plain
+from grokedu.grading.result import NEEDS_REVIEW
 
 OPEN, BY_HAND = "○", "●"
 _TONES: dict[str, str] = {

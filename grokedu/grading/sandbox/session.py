@@ -12,8 +12,8 @@ from grokedu.classroom.checking import wire
 from grokedu.classroom.checking.call import Reply, Request, read_reply, write_request
 from grokedu.classroom.checking.guard import KEPT_OUTPUT, Crash, read_crash
 from grokedu.grading.sandbox import worker
-from grokedu.grading.sandbox.allowance import GRACE_SECONDS, PATIENCE
 from grokedu.grading.sandbox.sandbox import Sandbox
+from grokedu.grading.sandbox.worker import GRACE_SECONDS, PATIENCE
 
 SMALL = 2**20
 
