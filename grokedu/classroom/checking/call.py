@@ -1,15 +1,16 @@
 """One call of a learner's function: a request goes out, a reply comes back, both plain data.
 
-`respond` runs beside the learner's code; `local` is the other side when both are in one process.
-A judge in another process sends the same bytes through a pipe.
+A judge in another process sends a request as bytes through a pipe, and `respond` answers it beside
+the learner's code. `local` makes the same call within one process, where nothing is encoded: values
+are copied, and refused where they would not cross.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -25,6 +26,7 @@ from grokedu.classroom.checking.guard import (
 )
 from grokedu.classroom.checking.probes import drive
 
+Sent = TypeVar("Sent")
 STATUSES = (
     "returned",
     "not attempted",
@@ -65,20 +67,27 @@ Caller = Callable[[Request], Reply]
 
 
 def local(functions: Mapping[str, Any]) -> Caller:
-    """A caller for functions of this process. Every value still crosses the wire, as a copy.
+    """A caller for functions of this process. Every value is a copy, and one that would cross.
 
     >>> caller = local({"double": lambda x: 2 * x})
     >>> caller(Request("double", (21,))).result
     42
     """
-    return lambda request: read_reply(respond(functions, write_request(request)))
+    return lambda request: _reply(_carry_out(functions, wire.cross(_parts(request)), wire.cross))
 
 
 def write_request(request: Request) -> bytes:
-    """Encode a request."""
-    return wire.encode(
-        [request.name, request.probe, request.seconds, list(request.args), dict(request.kwargs)]
-    )
+    """Encode a request.
+
+    Raises:
+        WireError: an argument does not cross.
+    """
+    return wire.encode(_parts(request))
+
+
+def _parts(request: Request) -> list[Any]:
+    kwargs = dict(request.kwargs)
+    return [request.name, request.probe, request.seconds, list(request.args), kwargs]
 
 
 def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
@@ -87,11 +96,18 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
     Whatever the function does short of ending the process becomes a reply; only a
     KeyboardInterrupt (the learner pressed stop) passes through.
     """
-    name, probe, seconds, args, kwargs = wire.decode(message)
+    return _carry_out(functions, wire.decode(message), wire.encode)
+
+
+def _carry_out(
+    functions: Mapping[str, Any], request: Sequence[Any], send: Callable[[object], Sent]
+) -> Sent:
+    """Call the function of a request, and send what came of it."""
+    name, probe, seconds, args, kwargs = request
     if name not in functions:
-        return wire.encode({"status": "missing"})
+        return send({"status": "missing"})
     if not callable(functions[name]):
-        return wire.encode({"status": "not callable", "reason": type(functions[name]).__name__})
+        return send({"status": "not callable", "reason": type(functions[name]).__name__})
     with quiet() as printed, torch.random.fork_rng(devices=[]):
         raised: BaseException | None = None
         reply: dict[str, Any] = {}
@@ -106,21 +122,21 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
         except BaseException as error:
             raised = error
 
-        def tell() -> bytes:
-            told = _told(raised) if raised is not None else reply
-            return wire.encode(told | {"printed": printed.getvalue()})
+        def answer() -> Sent:
+            data = _raised(raised) if raised is not None else reply
+            return send(data | {"printed": printed.getvalue()})
 
         # Reading a result or an error may run code of the learner's again.
         try:
-            return call_within(seconds, tell)
+            return call_within(seconds, answer)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             reason = str(error) if isinstance(error, wire.WireError) else "a value that lies"
-            return wire.encode({"status": "not data", "reason": reason})
+            return send({"status": "not data", "reason": reason})
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _raised(error: BaseException) -> dict[str, Any]:
     """The reply that an exception makes."""
     if isinstance(error, TimeLimit):
         return {"status": "timed out"}
@@ -135,6 +151,10 @@ def read_reply(message: bytes) -> Reply:
         data = wire.decode(message)
     except wire.WireError as error:
         return Reply("not data", reason=str(error))
+    return _reply(data)
+
+
+def _reply(data: Any) -> Reply:
     if not (isinstance(data, dict) and data.keys() <= _PARTS.keys()):
         return Reply("not data", reason="not a reply")
     if not all(isinstance(part, _PARTS[name]) for name, part in data.items()):
