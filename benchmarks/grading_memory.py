@@ -19,7 +19,7 @@ import nbformat
 from benchmarks.submissions import ROOT, submissions
 from grokedu.grading.judging.batch import grade_each, processes
 from grokedu.grading.judging.plan import make_plan
-from grokedu.grading.judging.result import Submission
+from grokedu.grading.result import Submission
 from grokedu.lessons import find
 
 LESSON, STUDENTS, DIFFERENT, EVERY, JOBS = "01_grokking", 1000, 30, 100, 2

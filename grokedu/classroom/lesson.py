@@ -11,7 +11,7 @@ from grokedu.classroom.checking.call import local
 from grokedu.classroom.checking.exercise import Exercise
 from grokedu.classroom.checking.judge import judge, not_callable, reference_taken
 from grokedu.classroom.checking.source import stub
-from grokedu.classroom.checking.verdict import Verdict
+from grokedu.classroom.checking.verdict import Outcome, Verdict
 from grokedu.classroom.learning import progress
 
 VISIBLE_SEED = 0
@@ -276,7 +276,10 @@ class Lesson:
 
     def _usable(self, id: str) -> bool:
         verdict = self.session.get(id)
-        return verdict is not None and verdict.outcome in ("correct", "reference taken")
+        return verdict is not None and verdict.outcome in (
+            Outcome.CORRECT,
+            Outcome.REFERENCE_TAKEN,
+        )
 
     def _known(self, id: str) -> Exercise:
         if id not in self.exercises:

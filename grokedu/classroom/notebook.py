@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from grokedu.classroom.learning.progress import write_whole
+from grokedu.classroom.files import write_whole
 
 _CELL_TYPES = ("code", "markdown", "raw")
 # Plotting libraries' outputs go to about 30. Copying a notebook recurses, several calls a level.

@@ -96,8 +96,9 @@ def grade(given: argparse.Namespace) -> int:
     """Grade a lesson's submissions, or grade them again."""
     from grokedu import lessons
     from grokedu.grading.book.course import open_course
-    from grokedu.grading.judging.cluster import dask
-    from grokedu.grading.judging.plan import grading_seed, make_plan, settings
+    from grokedu.grading.judging.batch import dask
+    from grokedu.grading.judging.plan import grading_seed, make_plan
+    from grokedu.grading.judging.preprocessors import settings
     from grokedu.grading.regrade import regrade
     from grokedu.grading.run import Round, grade
 
@@ -138,8 +139,8 @@ def export(given: argparse.Namespace) -> int:
     from grokedu import lessons
     from grokedu.grading.book.course import open_course
     from grokedu.grading.book.export import export
-    from grokedu.grading.book.penalties import penalise
-    from grokedu.grading.report import printable
+    from grokedu.grading.book.gradebook import penalise
+    from grokedu.grading.result import printable
 
     name = lessons.name_of(given.lesson)
     to = given.to or given.root / "gradebook" / f"{name}-{given.kind}.csv"
@@ -157,7 +158,7 @@ def forget(given: argparse.Namespace) -> int:
     """List the data that is kept about students, or delete it."""
     from grokedu.grading.book.course import open_course
     from grokedu.grading.book.forget import forget
-    from grokedu.grading.report import printable
+    from grokedu.grading.result import printable
 
     with open_course(given.root) as course:
         removal = forget(course, given.student or None, given.older_than, apply=given.yes)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
-from grokedu.grading.book.assignment import enter_lesson
-from grokedu.grading.judging.result import GRADED, Result
-from grokedu.grading.report import printable
+from grokedu.grading.book.course import enter_lesson
+from grokedu.grading.result import GRADED, Result, printable
 from grokedu.grading.run import (
     Round,
     alone,

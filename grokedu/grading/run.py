@@ -15,20 +15,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from grokedu.grading.book.assignment import enter_lesson
 from grokedu.grading.book.backup import back_up
-from grokedu.grading.book.course import Course
-from grokedu.grading.book.gradebook import publish
-from grokedu.grading.book.penalties import penalise
+from grokedu.grading.book.course import Course, enter_lesson
+from grokedu.grading.book.gradebook import penalise, publish
 from grokedu.grading.book.scores import not_as_recorded, scores
 from grokedu.grading.book.similar import similar_answers
 from grokedu.grading.intake import intake
-from grokedu.grading.intake.submissions import handed_in
+from grokedu.grading.intake.intake import handed_in
 from grokedu.grading.judging.batch import MakeExecutor, grade_each, processes
 from grokedu.grading.judging.plan import Plan, answers_given
-from grokedu.grading.judging.result import NEEDS_REVIEW, Result, Submission
 from grokedu.grading.page import feedback
-from grokedu.grading.report import line, printable, summary
+from grokedu.grading.result import NEEDS_REVIEW, Result, Submission, line, printable, summary
 from grokedu.grading.sandbox.sandbox import why_not
 
 ALL_GRADED, NOT_ENTERED, SOME_TO_REVIEW = 0, 1, 3

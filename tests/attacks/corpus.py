@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from grokedu.grading.judging.result import Result
+from grokedu.grading.result import Result
 from grokedu.grading.sandbox.bubblewrap import writable
 
 ROOT = Path(__file__).resolve().parents[2]

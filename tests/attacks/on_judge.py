@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grokedu.grading.judging.result import Result
+from grokedu.grading.result import Result
 from tests.attacks.corpus import grokking, parsed
 
 ATTACKS = parsed(

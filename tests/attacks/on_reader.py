@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 
-from grokedu.grading.judging.result import Result
+from grokedu.grading.result import Result
 from tests.attacks.corpus import RIGHT, Attack, changed, parsed, read
 
 SCRIPT = "<script>document.title = 'ESC' + 'APED'</script>"

@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from grokedu.grading.intake.submissions import handed_in
+from grokedu.grading.intake.intake import handed_in
 from grokedu.grading.judging import batch
 from grokedu.grading.judging.plan import Plan, make_plan
-from grokedu.grading.judging.result import Result, Submission
+from grokedu.grading.result import Result, Submission
 from grokedu.lessons import find
 from tests.attacks.corpus import ROOT
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grokedu.grading.intake import intake
-from grokedu.grading.intake.submissions import handed_in
+from grokedu.grading.intake.intake import handed_in
 from tests.attacks.corpus import TOY, solved, written
 
 pytestmark = pytest.mark.attacks

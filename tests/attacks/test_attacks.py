@@ -19,7 +19,7 @@ from nbformat.v4 import new_code_cell
 
 from grokedu.grading.intake.naming import stand_in
 from grokedu.grading.judging.assess import case_seed
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
 from grokedu.grading.sandbox.sandbox import why_not
 from grokedu.lessons import find as find_lesson
 from tests.attacks.corpus import (

@@ -13,7 +13,7 @@ from torch import Tensor
 from grokedu.classroom.checking.call import respond
 from grokedu.classroom.checking.exercise import Case
 from grokedu.classroom.lesson import Lesson
-from grokedu.grading.sandbox.torch_preload import load_torch
+from grokedu.grading.sandbox.worker import load_torch
 
 HINTS = ("think", "think harder", "it is this")
 lesson = Lesson("90_workbench", "Workbench")

@@ -13,9 +13,8 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_output
 
-from grokedu.grading.book.assignment import enter_lesson
-from grokedu.grading.book.course import Course, open_course
-from grokedu.grading.judging.result import GRADED, Result
+from grokedu.grading.book.course import Course, enter_lesson, open_course
+from grokedu.grading.result import GRADED, Result
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECK = "weight_norm-check"  # of an exercise of GROKKING

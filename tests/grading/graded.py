@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from grokedu.classroom.checking.verdict import Verdict
+from grokedu.grading.judging.annotations import score
 from grokedu.grading.page.feedback import page
 from grokedu.lessons import find
 
@@ -62,8 +63,7 @@ def verdict(id: str, source: str) -> Verdict:
 
 def put_card(cell: NotebookNode, found: Verdict) -> None:
     """Leave a verdict in a check cell as the judge does, and its points as the gradebook does."""
-    data = {"text/plain": repr(found), "text/html": found._repr_html_()}
-    cell.outputs = [new_output("execute_result", data=data, execution_count=None)]
+    cell.outputs = [score(found)]
     cell.metadata.nbgrader["score"] = float(found)
 
 

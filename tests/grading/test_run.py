@@ -12,8 +12,8 @@ from grokedu.grading.book.course import open_course
 from grokedu.grading.book.gradebook import publish
 from grokedu.grading.book.scores import scores
 from grokedu.grading.judging.plan import make_plan
-from grokedu.grading.judging.result import NEEDS_REVIEW
 from grokedu.grading.regrade import regrade
+from grokedu.grading.result import NEEDS_REVIEW
 from grokedu.grading.run import (
     ALL_GRADED,
     NOT_ENTERED,

@@ -1,15 +1,16 @@
 """One call of a learner's function: a request goes out and a reply comes back, both plain data.
 
-`respond` runs in the process of the learner's code, and `local` calls it when the judge is in that
-process too. A judge in another process sends the same bytes through a pipe.
+A judge in another process sends a request as bytes through a pipe, and `respond` answers it beside
+the learner's code. `local` makes the same call within one process, where nothing is encoded: values
+are copied, and refused where they would not cross.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -25,6 +26,7 @@ from grokedu.classroom.checking.guard import (
 )
 from grokedu.classroom.checking.probes import drive
 
+Sent = TypeVar("Sent")
 STATUSES = (
     "returned",
     "not attempted",
@@ -81,7 +83,7 @@ Caller = Callable[[Request], Reply]
 
 
 def local(functions: Mapping[str, Any]) -> Caller:
-    """A caller for functions of this process. Every value is still encoded and decoded.
+    """A caller for functions of this process. Values are copied, and must be ones that would cross.
 
     Args:
         functions: the functions that can be called, by name.
@@ -90,21 +92,21 @@ def local(functions: Mapping[str, Any]) -> Caller:
     >>> caller(Request("double", (21,))).result
     42
     """
-    return lambda request: read_reply(respond(functions, write_request(request)))
+    return lambda request: _reply(_carry_out(functions, wire.cross(_parts(request)), wire.cross))
 
 
 def write_request(request: Request) -> bytes:
     """Encode a request.
 
     Raises:
-        WireError: an argument is not plain data.
-
-    >>> wire.decode(write_request(Request("double", (21,))))
-    ['double', None, 5.0, [21], {}]
+        WireError: an argument does not cross.
     """
-    return wire.encode(
-        [request.name, request.probe, request.seconds, list(request.args), dict(request.kwargs)]
-    )
+    return wire.encode(_parts(request))
+
+
+def _parts(request: Request) -> list[Any]:
+    kwargs = dict(request.kwargs)
+    return [request.name, request.probe, request.seconds, list(request.args), kwargs]
 
 
 def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
@@ -123,11 +125,18 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
     >>> read_reply(respond({"double": lambda x: 2 * x}, write_request(Request("halve")))).status
     'missing'
     """
-    name, probe, seconds, args, kwargs = wire.decode(message)
+    return _carry_out(functions, wire.decode(message), wire.encode)
+
+
+def _carry_out(
+    functions: Mapping[str, Any], request: Sequence[Any], send: Callable[[object], Sent]
+) -> Sent:
+    """Call the function of a request, and send what came of it."""
+    name, probe, seconds, args, kwargs = request
     if name not in functions:
-        return wire.encode({"status": "missing"})
+        return send({"status": "missing"})
     if not callable(functions[name]):
-        return wire.encode({"status": "not callable", "reason": type(functions[name]).__name__})
+        return send({"status": "not callable", "reason": type(functions[name]).__name__})
     with quiet() as printed, torch.random.fork_rng(devices=[]):
         raised: BaseException | None = None
         reply: dict[str, Any] = {}
@@ -142,22 +151,22 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
         except BaseException as error:
             raised = error
 
-        def encode_reply() -> bytes:
-            content = _failure(raised) if raised is not None else reply
-            return wire.encode(content | {"printed": printed.getvalue()})
+        def answer() -> Sent:
+            data = _raised(raised) if raised is not None else reply
+            return send(data | {"printed": printed.getvalue()})
 
         # Encoding a result or an error may run the learner's code again, so it is guarded too.
         try:
-            return call_within(seconds, encode_reply)
+            return call_within(seconds, answer)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             reason = str(error) if isinstance(error, wire.WireError) else "a value of a false type"
-            return wire.encode({"status": "not data", "reason": reason})
+            return send({"status": "not data", "reason": reason})
 
 
-def _failure(error: BaseException) -> dict[str, Any]:
-    """The reply to a call that raised."""
+def _raised(error: BaseException) -> dict[str, Any]:
+    """The reply that an exception makes."""
     if isinstance(error, TimeLimit):
         return {"status": "timed out"}
     if isinstance(error, NotImplementedError) and not error.args:
@@ -175,6 +184,10 @@ def read_reply(message: bytes) -> Reply:
         data = wire.decode(message)
     except wire.WireError as error:
         return Reply("not data", reason=str(error))
+    return _reply(data)
+
+
+def _reply(data: Any) -> Reply:
     if not (isinstance(data, dict) and data.keys() <= _PARTS.keys()):
         return Reply("not data", reason="not a reply")
     if not all(isinstance(part, _PARTS[name]) for name, part in data.items()):

@@ -9,9 +9,13 @@ from grokedu.classroom.checking.call import Caller, Reply
 from grokedu.classroom.checking.exercise import Case, Exercise
 from grokedu.classroom.checking.guard import Crash
 from grokedu.classroom.checking.recognise import recognise
-from grokedu.classroom.checking.verdict import Failure, Findings, Verdict
+from grokedu.classroom.checking.verdict import Failure, Findings, Outcome, Verdict
 
-_OUTCOMES = {"crashed": "crashed", "ended": "crashed", "timed out": "timed out"}
+_OUTCOMES = {
+    "crashed": Outcome.CRASHED,
+    "ended": Outcome.CRASHED,
+    "timed out": Outcome.TIMED_OUT,
+}
 
 
 def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible") -> Verdict:
@@ -50,12 +54,19 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
     passed = sum(not fault for fault in faults)
     if passed == len(cases):
         return Verdict(
-            Findings(exercise.id, "correct", groups, passed, len(cases), version=exercise.version)
+            Findings(
+                exercise.id,
+                Outcome.CORRECT,
+                groups,
+                passed,
+                len(cases),
+                version=exercise.version,
+            )
         )
     first = next(index for index, fault in enumerate(faults) if fault)
-    outcome = "partly" if any(earned for earned, _ in groups.values()) else "incorrect"
-    if outcome == "incorrect":
-        outcome = _OUTCOMES.get(replies[first].status, outcome)
+    outcome = Outcome.PARTLY
+    if not any(earned for earned, _ in groups.values()):
+        outcome = _OUTCOMES.get(replies[first].status, Outcome.INCORRECT)
     return Verdict(
         Findings(
             exercise.id,
@@ -75,13 +86,13 @@ def judge(exercise: Exercise, caller: Caller, seed: int, level: str = "visible")
 def unattempted(exercise: Exercise) -> Verdict:
     """The verdict on an exercise whose answer was not written yet."""
     advice = f'write the body of `{exercise.id}`; a hint: check.hint("{exercise.id}")'
-    return Verdict(_without_points(exercise, "not attempted", advice))
+    return Verdict(_without_points(exercise, Outcome.NOT_ATTEMPTED, advice))
 
 
 def reference_taken(exercise: Exercise) -> Verdict:
     """The verdict on the reference itself, which earns no points."""
     note = "this is the reference: go on with it; it earns no points"
-    return Verdict(_without_points(exercise, "reference taken", note))
+    return Verdict(_without_points(exercise, Outcome.REFERENCE_TAKEN, note))
 
 
 def not_callable(exercise: Exercise, kind: str) -> Verdict:
@@ -92,7 +103,7 @@ def not_callable(exercise: Exercise, kind: str) -> Verdict:
         kind: the name of the answer's type.
     """
     advice = f"pass the function itself: check.{exercise.id}({exercise.id}); this is of type {kind}"
-    return Verdict(_without_points(exercise, "incorrect", advice))
+    return Verdict(_without_points(exercise, Outcome.INCORRECT, advice))
 
 
 def cell_raised(exercise: Exercise, crash: Crash) -> Verdict:
@@ -102,7 +113,7 @@ def cell_raised(exercise: Exercise, crash: Crash) -> Verdict:
         exercise: what was to be written.
         crash: the error.
     """
-    findings = _without_points(exercise, "crashed", "mend the cell; it must run by itself")
+    findings = _without_points(exercise, Outcome.CRASHED, "mend the cell; it must run by itself")
     line = f"line {crash.line}: {crash.text}" if crash.text else ""
     found = f"it raised {crash.type}: {crash.message}".rstrip(": ")
     return Verdict(replace(findings, failure=Failure("running the cell", "", found, line)))
@@ -143,6 +154,6 @@ def _failure(case: Case, reply: Reply, fault: str) -> Failure:
     return Failure(case.name, case.inputs(), fault, line, reply.printed.strip()[:300])
 
 
-def _without_points(exercise: Exercise, outcome: str, advice: str) -> Findings:
+def _without_points(exercise: Exercise, outcome: Outcome, advice: str) -> Findings:
     groups = {group: (0.0, float(weight)) for group, weight in exercise.points.items()}
     return Findings(exercise.id, outcome, groups, advice=advice, version=exercise.version)

@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import Enum
 from html import escape
 from typing import Any
 
-OUTCOMES = (
-    "correct",
-    "partly",
-    "incorrect",
-    "not attempted",
-    "crashed",
-    "timed out",
-    "reference taken",
-)
 
-# Each outcome has a sign, so that nobody depends on its colour. The colours of the card's edge have
-# a contrast of at least 3:1 with the light and the dark theme of JupyterLab. Text needs 4.5:1, so
-# the sign has the colour of the text.
-_SIGNS = {
-    "correct": ("✓", "#0a8a60"),
-    "partly": ("◐", "#a6761d"),
-    "incorrect": ("✗", "#cc5a00"),
-    "not attempted": ("…", "#757575"),
-    "crashed": ("!", "#cc5a00"),
-    "timed out": ("⏱", "#cc5a00"),
-    "reference taken": ("↪", "#3f7fb5"),
-}
+class Outcome(str, Enum):
+    """How an answer fared; in JSON, and beside a string, it is its own text.
+
+    >>> Outcome("not attempted") is Outcome.NOT_ATTEMPTED, f"{Outcome.CORRECT}"
+    (True, 'correct')
+    """
+
+    CORRECT = "correct"
+    PARTLY = "partly"
+    INCORRECT = "incorrect"
+    NOT_ATTEMPTED = "not attempted"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed out"
+    REFERENCE_TAKEN = "reference taken"
+
+    __str__ = str.__str__
+
+    @property
+    def sign(self) -> str:
+        """What stands beside its word, so that colour is never the only carrier.
+
+        >>> Outcome.CORRECT.sign
+        '✓'
+        """
+        return _SIGNS[self]
+
+    @property
+    def colour(self) -> str:
+        """Of a card's edge: its contrast is at least 3:1 in JupyterLab's light and dark theme.
+
+        Text would need 4.5:1, so that the sign takes the colour of the text.
+        """
+        return _COLOURS[self]
+
+
+_SIGNS = dict(zip(Outcome, "✓◐✗…!⏱↪", strict=True))
+_COLOURS = dict(
+    zip(
+        Outcome,
+        "#0a8a60 #a6761d #cc5a00 #757575 #cc5a00 #cc5a00 #3f7fb5".split(),
+        strict=True,
+    )
+)
 
 # JupyterLab floats a term in a narrow column beside its description, and a style cannot undo that.
 # A term as wide as the card is shown above its description.
@@ -60,7 +83,7 @@ class Findings:
 
     Attributes:
         exercise: the exercise's id.
-        outcome: one of `OUTCOMES`.
+        outcome: given as an `Outcome` or as its text.
         groups: for each group of cases, the points earned and the points available.
         passed, total: the number of cases that passed, and of all cases.
         failure: the first case that failed; None if none did.
@@ -71,7 +94,7 @@ class Findings:
     """
 
     exercise: str
-    outcome: str
+    outcome: Outcome
     groups: Mapping[str, tuple[float, float]]
     passed: int = 0
     total: int = 0
@@ -80,6 +103,42 @@ class Findings:
     misconception: str = ""
     advice: str = ""
     version: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcome", Outcome(self.outcome))
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self) | {"outcome": self.outcome.value, "also": list(self.also)}
+
+    @classmethod
+    def from_data(cls, data: Any) -> Findings:
+        """Findings from what `as_data` gave, or from anything else that JSON can hold.
+
+        Raises:
+            ValueError: the data is not the findings of a check.
+
+        >>> found = Findings("forward", Outcome.PARTLY, {"small": (1.0, 1.0), "large": (0.0, 2.0)})
+        >>> Findings.from_data(found.as_data()) == found
+        True
+        """
+        try:
+            groups = data["groups"].items()
+            failure = data["failure"]
+            return cls(
+                str(data["exercise"]),
+                Outcome(data["outcome"]),
+                {str(name): (float(earned), float(of)) for name, (earned, of) in groups},
+                int(data["passed"]),
+                int(data["total"]),
+                None if failure is None else Failure(**{k: str(v) for k, v in failure.items()}),
+                tuple(map(str, data["also"])),
+                str(data["misconception"]),
+                str(data["advice"]),
+                int(data["version"]),
+            )
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            raise ValueError("these are not the findings of a check") from None
 
     @property
     def points(self) -> float:
@@ -91,17 +150,35 @@ class Findings:
         """The points available."""
         return sum(weight for _, weight in self.groups.values())
 
+    @property
+    def headline(self) -> str:
+        """The outcome and the points, in a line."""
+        score = f"{_number(self.points)} of {_number(self.max_points)} points"
+        cases = f", {self.passed} of {self.total} cases passed" if self.total else ""
+        return f"{self.outcome} — {score}{cases}"
 
-def sign_of(outcome: str) -> str:
-    """The sign that is shown beside an outcome.
-
-    Args:
-        outcome: one of `OUTCOMES`.
-
-    >>> sign_of("correct")
-    '✓'
-    """
-    return _SIGNS[outcome][0]
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """What else there is to say: labels, each with its text."""
+        rows: list[tuple[str, str]] = []
+        if self.failure:
+            rows.append((f"First case that failed: {self.failure.case}", self.failure.found))
+            if self.failure.inputs:
+                rows.append(("Called with", self.failure.inputs))
+            if self.failure.line:
+                rows.append(("In your code", self.failure.line))
+            if self.failure.printed:
+                rows.append(("It printed", self.failure.printed))
+        if self.also:
+            rows.append(("Failed too", "\n".join(self.also)))
+        if self.misconception:
+            rows.append(("This looks like", self.misconception))
+        if self.failure and len(self.groups) > 1:
+            parts = [f"{g} {_number(e)}/{_number(w)}" for g, (e, w) in self.groups.items()]
+            rows.append(("Points", ", ".join(parts)))
+        if self.advice:
+            rows.append(("Next", self.advice))
+        return rows
 
 
 class Verdict(float):
@@ -129,23 +206,22 @@ class Verdict(float):
         return (self.findings,)
 
     @property
-    def outcome(self) -> str:
-        """One of `OUTCOMES`."""
+    def outcome(self) -> Outcome:
+        """How the answer fared."""
         return self.findings.outcome
 
     @property
     def correct(self) -> bool:
         """Whether every case passed."""
-        return self.findings.outcome == "correct"
+        return self.findings.outcome is Outcome.CORRECT
 
     def __repr__(self) -> str:
         return float.__repr__(self)
 
     def __str__(self) -> str:
         found = self.findings
-        sign, _ = _SIGNS[found.outcome]
-        lines = [f"{sign} {found.exercise}: {self._headline()}"]
-        lines += [f"  {label}: {text}" for label, text in self._details()]
+        lines = [f"{found.outcome.sign} {found.exercise}: {found.headline}"]
+        lines += [f"  {label}: {text}" for label, text in found.details]
         return "\n".join(lines)
 
     def __format__(self, spec: str) -> str:
@@ -156,49 +232,20 @@ class Verdict(float):
 
     def _repr_html_(self) -> str:
         found = self.findings
-        sign, colour = _SIGNS[found.outcome]
         items = "".join(
             f'<dt style="{_LABEL}">{escape(label)}</dt>'
             f'<dd style="margin:0 0 0 1em;white-space:pre-wrap">{escape(text)}</dd>'
-            for label, text in self._details()
+            for label, text in found.details
         )
         details = f'<dl style="margin:.3em 0 0">{items}</dl>' if items else ""
         return (
             f'<div role="group" aria-label="Check of {escape(found.exercise)}: '
-            f'{escape(self._headline())}" style="border-left:.4em solid {colour};'
+            f'{escape(found.headline)}" style="border-left:.4em solid {found.outcome.colour};'
             f'padding:.4em .8em;margin:.3em 0;max-width:52em">'
             f'<p style="margin:0"><span aria-hidden="true" style="font-weight:700">'
-            f"{sign}</span> <code>{escape(found.exercise)}</code> "
-            f"<strong>{escape(self._headline())}</strong></p>{details}</div>"
+            f"{found.outcome.sign}</span> <code>{escape(found.exercise)}</code> "
+            f"<strong>{escape(found.headline)}</strong></p>{details}</div>"
         )
-
-    def _headline(self) -> str:
-        found = self.findings
-        score = f"{_number(found.points)} of {_number(found.max_points)} points"
-        cases = f", {found.passed} of {found.total} cases passed" if found.total else ""
-        return f"{found.outcome} — {score}{cases}"
-
-    def _details(self) -> list[tuple[str, str]]:
-        found = self.findings
-        rows: list[tuple[str, str]] = []
-        if found.failure:
-            rows.append((f"First case that failed: {found.failure.case}", found.failure.found))
-            if found.failure.inputs:
-                rows.append(("Called with", found.failure.inputs))
-            if found.failure.line:
-                rows.append(("In your code", found.failure.line))
-            if found.failure.printed:
-                rows.append(("It printed", found.failure.printed))
-        if found.also:
-            rows.append(("Failed too", "\n".join(found.also)))
-        if found.misconception:
-            rows.append(("This looks like", found.misconception))
-        if found.failure and len(found.groups) > 1:
-            parts = [f"{g} {_number(e)}/{_number(w)}" for g, (e, w) in found.groups.items()]
-            rows.append(("Points", ", ".join(parts)))
-        if found.advice:
-            rows.append(("Next", found.advice))
-        return rows
 
 
 def _number(value: float) -> str:

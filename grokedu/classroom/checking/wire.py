@@ -38,6 +38,8 @@ _DTYPES = {
     for name in "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 "
     "float64 complex64 complex128".split()
 }
+# What reading bytes of anyone's raises.
+_UNREADABLE = ArithmeticError, LookupError, RuntimeError, SafetensorError, TypeError, ValueError
 # How many bytes of MAX_HEADER a node of the tree, a tensor and a generator count as. So a short
 # message, or a list that contains another one many times, cannot take much memory.
 _NODE, _TENSOR, _GENERATOR = 64, 128, 8192
@@ -65,14 +67,33 @@ def encode(value: object) -> bytes:
     except WireError:
         raise
     except Exception as error:
-        # Only objects that pretend to be of another type get here, and they may raise anything.
-        raise WireError(
-            f"not plain data, though it looks like it: {type(error).__name__}"
-        ) from None
+        raise _not_plain(error) from None
     message = len(header).to_bytes(_LENGTH, "little") + header + payload
     if len(header) > MAX_HEADER or len(message) > MAX_BYTES:
         raise _too_large()
     return message
+
+
+def cross(value: object) -> Any:
+    """The value as it would arrive, without encoding it: a copy, refused where `encode` refuses.
+
+    Raises:
+        WireError: the value would not cross.
+
+    >>> cross({"x": (1, 2.5, None)})
+    {'x': (1, 2.5, None)}
+    """
+    writer = _Writer()
+    try:
+        tree = writer.node(value, 0)
+        plain = all(type(tensor) is Tensor for tensor in writer.tensors.values())
+    except WireError:
+        raise
+    except Exception as error:
+        raise _not_plain(error) from None
+    if not plain:  # only encoding makes a plain tensor of one that has methods of its own
+        return decode(encode(value))
+    return _read(_Reader(writer.tensors), tree)
 
 
 def decode(message: bytes) -> Any:
@@ -93,18 +114,25 @@ def decode(message: bytes) -> Any:
     try:
         tree = json.loads(header, parse_constant=_refuse_constant)
         tensors = load_payload(body)
-        return _Reader(tensors).value(tree, 0)
     except WireError:
         raise
-    except (
-        ArithmeticError,
-        LookupError,
-        RuntimeError,
-        SafetensorError,
-        TypeError,
-        ValueError,
-    ) as e:
-        raise WireError(f"not a message: {type(e).__name__}") from None
+    except _UNREADABLE as error:
+        raise WireError(f"not a message: {type(error).__name__}") from None
+    return _read(_Reader(tensors), tree)
+
+
+def _read(reader: _Reader, tree: Any) -> Any:
+    try:
+        return reader.value(tree, 0)
+    except WireError:
+        raise
+    except _UNREADABLE as error:
+        raise WireError(f"not a message: {type(error).__name__}") from None
+
+
+def _not_plain(error: Exception) -> WireError:
+    """Only objects that are not what they say they are lead here, and they may raise anything."""
+    return WireError(f"not plain data, though it looks like it: {type(error).__name__}")
 
 
 def _split(message: bytes) -> tuple[bytes, bytes]:
@@ -154,8 +182,9 @@ class _Writer:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            self.budget.spend(len(value))
-            return value
+            text = str.__str__(value)
+            self.budget.spend(len(text) if text.isascii() else len(json.dumps(text)))
+            return text
         if isinstance(value, (np.ndarray, np.generic)):
             return {"array": self._store(_from_numpy(np.asarray(value)))}
         if isinstance(value, Tensor):

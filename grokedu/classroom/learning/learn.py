@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from grokedu.classroom.learning.progress import write_whole
+from grokedu.classroom.files import write_whole
 
 _LESSON = re.compile(r"\d\d_[A-Za-z0-9_]+")
 

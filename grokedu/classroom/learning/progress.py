@@ -11,12 +11,13 @@ import contextlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
+
+from grokedu.classroom.files import write_whole
 
 FORMAT = "grokedu-progress-1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -137,18 +138,6 @@ def restore_from(file: str | Path) -> int:
             write(lesson, entry, sound)
             taken += 1
     return taken
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, with the mode that `open` gives."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with part.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _without_invalid(data: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from grokedu.classroom.learning.progress import write_whole
+from grokedu.classroom.files import write_whole
 from grokedu.classroom.lesson import Lesson
 from grokedu.classroom.writing.assemble import Fill, assemble
 from grokedu.classroom.writing.execute import execute, scores

@@ -11,10 +11,10 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 
+from grokedu.classroom.files import write_whole
 from grokedu.grading.book.course import Course, course_of
 from grokedu.grading.book.lms import canvas, moodle
 from grokedu.grading.book.scores import Row, scores
-from grokedu.grading.intake.files import write_durably
 
 KINDS = ("csv", "canvas", "moodle")
 # nbgrader's own columns, then ours.
@@ -101,7 +101,7 @@ def write_table(to: Path, table: Iterable[Sequence[str]]) -> None:
     stream = io.StringIO(newline="")
     csv.writer(stream, lineterminator="\r\n").writerows([map(inert, row) for row in table])
     text = stream.getvalue().encode("utf-8", "replace").decode("utf-8")
-    write_durably(to, text, 0o600)
+    write_whole(to, text, 0o600, durable=True)
 
 
 def inert(text: str) -> str:

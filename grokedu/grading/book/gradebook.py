@@ -17,15 +17,15 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import BaseCell, Comment, Grade, GradeCell, Student, SubmittedNotebook
-from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import determine_grade, is_solution, parse_utc
 from sqlalchemy import select
 
+from grokedu.classroom.files import write_whole
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.ledger import check_student
-from grokedu.grading.book.penalties import penalise_one
-from grokedu.grading.intake.files import Refused, read_file, write_durably
-from grokedu.grading.judging.result import NEEDS_REVIEW, Result
+from grokedu.grading.intake.reading import Refused, read_file
+from grokedu.grading.result import NEEDS_REVIEW, Result
 
 # What `nbgrader release_feedback` knows a submission by, once it lies beside the feedback page.
 SECRET = "submission_secret.txt"
@@ -190,14 +190,16 @@ def _write(course: Course, result: Result, text: str, timestamp: datetime | None
     folder.mkdir(parents=True, exist_ok=True)
     mode = int(str(course.converter.permissions), 8)
     whole = text.encode("utf-8", "replace").decode("utf-8")
-    write_durably(folder / f"{result.lesson}.ipynb", whole, mode)
+    write_whole(folder / f"{result.lesson}.ipynb", whole, mode, durable=True)
     if timestamp is not None:
         moment = parse_utc(timestamp).replace(tzinfo=timezone.utc)
-        write_durably(folder / "timestamp.txt", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}\n", mode)
+        write_whole(
+            folder / "timestamp.txt", f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}\n", mode, durable=True
+        )
     handed_in = course.folder("submitted", result.student, result.lesson)
     with contextlib.suppress(Refused):  # only the exchange puts one there
         secret = read_file(handed_in / SECRET, most=1000).decode("utf-8", "replace")
-        write_durably(folder / SECRET, secret, mode)
+        write_whole(folder / SECRET, secret, mode, durable=True)
     course.converter.set_permissions(result.lesson, result.student)
 
 
@@ -216,3 +218,46 @@ def _blank(course: Course, result: Result) -> NotebookNode:
 def _inert(text: str) -> str:
     """Text that no renderer of Markdown takes for markup: a reason may name a student's file."""
     return "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in text)
+
+
+def penalise(course: Course, lesson: str) -> list[str]:
+    """Set all penalties for being late by the scores, due date and extensions as they now are.
+
+    nbgrader sets them when it grades: rubric points and extensions given later need this.
+
+    Returns:
+        What went wrong with any, in a line each.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the gradebook could not be written for about a minute.
+    """
+    book = course.gradebook
+
+    def set_all() -> list[str]:
+        entries = book.notebook_submissions(lesson, lesson)
+        return [note for each in entries for note in penalise_one(course, each)]
+
+    return book.change(set_all)
+
+
+def penalise_one(course: Course, notebook: SubmittedNotebook) -> list[str]:
+    """Set the penalty for being late, as `AssignLatePenalties` does, by its configured plugin.
+
+    Returns:
+        What went wrong, in a line.
+    """
+    submission = notebook.assignment
+    penalty, notes = None, []
+    # An extension where nothing is due makes nbgrader's own count of seconds fail.
+    if submission.assignment.duedate is not None and submission.total_seconds_late > 0:
+        step = AssignLatePenalties(config=course.config)
+        step.init_plugin()
+        who, late = submission.student_id, submission.total_seconds_late
+        try:
+            penalty = step.plugin_inst.late_submission_penalty(who, notebook.score, late)
+        except Exception as error:  # a plugin is the instructor's own
+            notes = [f"no late penalty: {type(step.plugin_inst).__name__} raised {error!r}"]
+        if penalty is not None:
+            penalty = step._check_late_penalty(notebook, penalty)
+    notebook.late_submission_penalty = penalty
+    return notes

@@ -18,9 +18,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from grokedu.grading.intake.files import write_durably
+from grokedu.classroom.files import write_whole
 from grokedu.grading.intake.naming import id_problem
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
 
 FORMAT = 1
 LOCK_SECONDS = 60
@@ -95,7 +95,9 @@ class Ledger:
                     aside = path.with_suffix(f".{secrets.token_hex(4)}.damaged")
                     os.replace(path, aside)
                     content["history"] = [{"damaged": aside.name, "time": _now()}]
-            write_durably(path, json.dumps(content, indent=1, allow_nan=False) + "\n", 0o600)
+            write_whole(
+                path, json.dumps(content, indent=1, allow_nan=False) + "\n", 0o600, durable=True
+            )
 
     def history(self, lesson: str, student: str) -> list[dict[str, Any]]:
         """What was recorded before, the oldest first: status, points, seed, time, submission.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from grokedu.grading.book.scores import NONE_HANDED_IN, TO_BE_READ, Row
-from grokedu.grading.judging.result import NEEDS_REVIEW
+from grokedu.grading.result import NEEDS_REVIEW
 
 Table = list[list[str]]
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")

@@ -12,7 +12,7 @@ from sqlalchemy import and_, case, func, select
 
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.ledger import Ledger, Records
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
 
 TO_BE_READ = "to be read"
 NONE_HANDED_IN = "none handed in"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from grokedu.grading.intake.files import MOST_BYTES, Refused, read_file, too_long
+from grokedu.grading.intake.reading import MOST_BYTES, Refused, read_file, too_long
 
 MOST_ENTRIES = 20_000
 MOST_IN_ALL = 4 * 2**30

@@ -1,22 +1,46 @@
-"""What running and judging leave for people to read: outputs in the notebook, and flags."""
+"""What goes into the graded notebook: the learner's answers, rid of what a browser would run, and
+what running and judging them left for people to read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 
-from grokedu.classroom.cells import grade_id
+from grokedu.classroom.cells import cell_id, comparable_source, grade_id
 from grokedu.classroom.checking.source import names_bound
-from grokedu.classroom.checking.verdict import Verdict
+from grokedu.classroom.checking.verdict import Findings, Outcome, Verdict
+from grokedu.classroom.learning.graft import Report, graft
+from grokedu.grading.page.outputs import clean_outputs
+from grokedu.grading.page.sanitise import clean_attachments, clean_markdown
 from grokedu.grading.sandbox.session import Ran
+
+FINDINGS = "application/vnd.grokedu.findings+json"
 
 
 def score(verdict: Verdict) -> NotebookNode:
-    """The output of a check cell: the points and the card."""
-    data = {"text/plain": repr(verdict), "text/html": verdict._repr_html_()}
+    """The output of a check cell: the points for nbgrader, the card, and the findings as data."""
+    data = {
+        "text/plain": repr(verdict),
+        "text/html": verdict._repr_html_(),
+        FINDINGS: verdict.findings.as_data(),
+    }
     return new_output("execute_result", data=data, execution_count=None)
+
+
+def findings_in(outputs: Sequence[Any]) -> Findings | None:
+    """The findings that `score` left in a check cell; None where there are none that are sound."""
+    for output in outputs:
+        data = output.get("data") if isinstance(output, Mapping) else None
+        if isinstance(data, Mapping) and FINDINGS in data:
+            try:
+                return Findings.from_data(data[FINDINGS])
+            except ValueError:
+                continue
+    return None
 
 
 def told(ran: Ran, seconds: float) -> list[NotebookNode]:
@@ -58,10 +82,12 @@ def to_look_at(
 ) -> list[str]:
     """Flags for points that may have been lost by where something stands, or by another cell."""
     outcomes = {id: verdict.findings.outcome for id, verdict in verdicts.items()}
-    flags = list(troubles) if set(outcomes.values()) - {"correct", "not attempted"} else []
+    flags = (
+        list(troubles) if set(outcomes.values()) - {Outcome.CORRECT, Outcome.NOT_ATTEMPTED} else []
+    )
     for place, cell in enumerate(cells):
         name = (grade_id(cell) or "").removesuffix("-check")
-        if grade_id(cell) == f"{name}-check" and outcomes.get(name) == "not attempted":
+        if grade_id(cell) == f"{name}-check" and outcomes.get(name) is Outcome.NOT_ATTEMPTED:
             flags += _defined_below(name, cells[place + 1 :])
     return flags
 
@@ -92,3 +118,31 @@ def _bound(source: str) -> set[str]:
         return names_bound(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
+
+
+def belongs(release: NotebookNode, old: NotebookNode) -> bool:
+    """Whether any cell of code or any answer of the lesson can be seen in a notebook."""
+    for sign in (grade_id, cell_id, comparable_source):
+        marks = {sign(cell) for cell in release.cells if cell.cell_type == "code"} - {None}
+        if any(sign(cell) in marks for cell in old.cells):
+            return True
+    return False
+
+
+def grafted(release: NotebookNode, old: NotebookNode) -> tuple[NotebookNode, Report]:
+    """The release with a learner's answers, cells and outputs, rid of what a browser would run."""
+    notebook, report = graft(release, old, outputs=True)
+    _sanitise(notebook, {(cell.id, cell.source) for cell in release.cells})
+    return notebook, report
+
+
+def _sanitise(notebook: NotebookNode, released: set[tuple[str, str]]) -> None:
+    """Clean all that is not of the course itself."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [from_dict(output) for output in clean_outputs(cell.outputs)]
+        elif (cell.id, cell.source) not in released:
+            cell.attachments = clean_attachments(cell.get("attachments"))
+            cell.source = clean_markdown(cell.source, cell.attachments)
+            if not cell.attachments:
+                del cell["attachments"]

@@ -22,16 +22,23 @@ from grokedu.classroom.checking.judge import unattempted
 from grokedu.classroom.checking.verdict import Verdict
 from grokedu.classroom.notebook import parse_notebook
 from grokedu.grading.intake.naming import listed, shown
-from grokedu.grading.intake.repair import repair
-from grokedu.grading.judging.annotations import own_outputs, score, to_look_at, told, trouble
-from grokedu.grading.judging.answers import belongs, grafted
+from grokedu.grading.intake.reading import repair
+from grokedu.grading.judging.annotations import (
+    belongs,
+    grafted,
+    own_outputs,
+    score,
+    to_look_at,
+    told,
+    trouble,
+)
 from grokedu.grading.judging.execution import OutOfTimeError, Run
 from grokedu.grading.judging.plan import Plan
 from grokedu.grading.judging.required_cells import left_out_cells
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.grading.sandbox.bubblewrap import Room
 from grokedu.grading.sandbox.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError
-from grokedu.grading.sandbox.torch_preload import load_torch
+from grokedu.grading.sandbox.worker import load_torch
 
 
 def assess(submission: Submission, plan: Plan) -> Result:
@@ -143,7 +150,7 @@ class Grader:
         for id, exercise in self.lesson.exercises.items():
             findings = verdicts.get(id, unattempted(exercise)).findings
             exercises[id] = {
-                "outcome": findings.outcome if status == GRADED else NEEDS_REVIEW,
+                "outcome": findings.outcome.value if status == GRADED else NEEDS_REVIEW,
                 "points": float(findings.points),
                 "of": float(findings.max_points),
                 "version": exercise.version,

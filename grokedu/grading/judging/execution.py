@@ -9,10 +9,10 @@ from grokedu.classroom.checking.call import Reply, Request
 from grokedu.classroom.checking.exercise import Exercise
 from grokedu.classroom.checking.guard import Crash
 from grokedu.classroom.checking.judge import cell_raised, judge, reference_taken
-from grokedu.classroom.checking.verdict import Verdict
-from grokedu.grading.sandbox.allowance import PATIENCE
+from grokedu.classroom.checking.verdict import Outcome, Verdict
 from grokedu.grading.sandbox.sandbox import Sandbox
-from grokedu.grading.sandbox.session import Ran, Session
+from grokedu.grading.sandbox.session import Message, Ran, Session
+from grokedu.grading.sandbox.worker import PATIENCE
 
 
 class OutOfTimeError(Exception):
@@ -70,7 +70,7 @@ class Run:
         calls = _Calls(session, self._check_seconds, self._left)
         verdict = judge(exercise, calls, seed, "grading")
         self._left()
-        if verdict.outcome == "not attempted" and crash is not None:
+        if verdict.outcome is Outcome.NOT_ATTEMPTED and crash is not None:
             return cell_raised(exercise, crash)
         if verdict > 0 and calls.reach(exercise.id):
             flag = f"{exercise.id}: calls the course's own function; look whether it is an answer"
@@ -107,15 +107,16 @@ class _Calls:
 
     def __init__(self, session: Session, seconds: float, left: Callable[[], float]) -> None:
         self._session, self._seconds, self._student_left = session, seconds, left
-        self._first: Request | None = None
+        self._first: Message | None = None
         self._started, self._used = time.monotonic(), 0.0
 
     def __call__(self, request: Request) -> Reply:
+        message = Message.of(request)
         if self._first is None:  # what the judge itself did before is not the learner's to pay for
-            self._first, self._started = request, time.monotonic()
+            self._first, self._started = message, time.monotonic()
             self._used = self._session.used()
         left = self._left()
-        return self._session.call(request, left) if left > 0 else Reply("timed out")
+        return self._session.call(message, left) if left > 0 else Reply("timed out")
 
     def reach(self, id: str) -> bool:
         """Whether the first call reaches the reference of an exercise, if it can still be tried."""

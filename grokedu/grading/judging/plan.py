@@ -10,10 +10,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from traitlets import TraitError
-from traitlets.config import Config
 
 from grokedu.classroom.checking.source import solution
 from grokedu.classroom.lesson import Lesson
@@ -21,7 +17,6 @@ from grokedu.classroom.notebook import parse_notebook
 
 SEED_VARIABLE = "GROKEDU_GRADING_SEED"
 SEED_BITS, FEWEST_DIGITS, MOST_DIGITS = 128, 8, 100
-SETTINGS = ("cell_seconds", "check_seconds", "student_seconds", "seed_file", "sandbox")
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Plan:
         find: from the lesson's name to the `Lesson`; must be importable where grading happens.
         release: the notebook as it was released, as bytes.
         seed: the instructor's; no case, and nothing in the sandbox, gives it away.
-        references: by exercise, for the stand-in: see `LessonStandIn`.
+        references: by exercise, for the stand-in: see `LessonStub`.
         confined: whether the learner's code is held in a sandbox.
         hidden: files and folders that stay out of it.
         cell_seconds, check_seconds, student_seconds: what a cell, all calls of a check, and all of
@@ -103,24 +98,6 @@ def make_plan(
         check_seconds,
         student_seconds,
     )
-
-
-def settings(config: Config) -> dict[str, Any]:
-    """What a course's configuration says of grading, by the names in `SETTINGS`.
-
-    It is read as nbgrader reads it for the steps of plain ``nbgrader autograde``: from
-    ``c.LessonStep``. A relative ``seed_file`` is relative to the course's folder.
-
-    Raises:
-        ValueError: a value is not of the kind that is wanted.
-    """
-    from grokedu.grading.judging.preprocessors import LessonStep
-
-    try:
-        step = LessonStep(config=config)
-    except TraitError as error:
-        raise ValueError(f"nbgrader_config.py, c.LessonStep: {error}") from None
-    return {name: getattr(step, name) for name in SETTINGS}
 
 
 def _hidden(course: Path | None) -> tuple[str, ...]:

@@ -21,12 +21,16 @@ from nbgrader.preprocessors import (
     NbGraderPreprocessor,
     OverwriteCells,
 )
-from traitlets import Bool, Float, Unicode
+from traitlets import Bool, Float, TraitError, Unicode
+from traitlets.config import Config
 
-from grokedu.grading.judging.result import GRADED
+from grokedu.grading.result import GRADED
 
 if TYPE_CHECKING:  # every nbgrader command reads this, and few need torch
     from grokedu.grading.judging.assess import Grader
+
+
+SETTINGS = ("cell_seconds", "check_seconds", "student_seconds", "seed_file", "sandbox")
 
 
 class LessonStep(NbGraderPreprocessor):
@@ -94,7 +98,7 @@ class GraftAnswers(LessonStep):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """The release with the answers of ``nb``."""
-        from grokedu.grading.judging.answers import grafted
+        from grokedu.grading.judging.annotations import grafted
 
         grader = self.grader(resources["nbgrader"]["assignment"])
         return grafted(grader.release, nb)[0], resources
@@ -125,3 +129,19 @@ def autograde_preprocessors() -> list[type]:
     stock = Autograde.class_traits()["autograde_preprocessors"].default()
     steps = [JudgeOutside if step is Execute else step for step in stock]
     return [step for step in steps if step is not IgnorePattern]
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """What a course's configuration says of grading, by the names in `SETTINGS`.
+
+    It is read as nbgrader reads it for the steps of plain ``nbgrader autograde``: from
+    ``c.LessonStep``. A relative ``seed_file`` is relative to the course's folder.
+
+    Raises:
+        ValueError: a value is not of the kind that is wanted.
+    """
+    try:
+        step = LessonStep(config=config)
+    except TraitError as error:
+        raise ValueError(f"nbgrader_config.py, c.LessonStep: {error}") from None
+    return {name: getattr(step, name) for name in SETTINGS}

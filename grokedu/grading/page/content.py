@@ -1,6 +1,6 @@
-"""What a feedback page tells, read from a graded notebook: the points, and what was handed in.
+"""What a feedback page shows, read from a graded notebook: the points, and what was handed in.
 
-Of the course's own cells only headings and outputs are told, and of the headings only those that
+Of the course's own cells only headings and outputs are shown, and of the headings only those that
 something else stands under. Check cells give their cards, never their source.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +16,21 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from grokedu.classroom.cells import is_of_course, is_open
-from grokedu.classroom.checking.verdict import OUTCOMES, sign_of
-from grokedu.grading.judging.result import NEEDS_REVIEW
-from grokedu.grading.page.outputs import Part, outputs, outputs_of, stopped
-from grokedu.grading.page.untrusted import Reader, plain
+from grokedu.classroom.checking.verdict import Findings, Outcome
+from grokedu.grading.judging.annotations import findings_in
+from grokedu.grading.page.markdown import Reader
+from grokedu.grading.page.outputs import Part, output_parts, outputs_of, stopped
+from grokedu.grading.page.sanitise import plain
+from grokedu.grading.result import NEEDS_REVIEW
 
 OPEN, BY_HAND = "○", "●"
-_CARD = re.compile(rf'aria-label="Check of [^"]*?: ({"|".join(OUTCOMES)}) — ')
-_TONES = {"correct": "good", "partly": "half"} | dict.fromkeys(
-    ("incorrect", "crashed", "timed out"), "bad"
-)
+_TONES: dict[str, str] = {
+    Outcome.CORRECT: "good",
+    Outcome.PARTLY: "half",
+    Outcome.INCORRECT: "bad",
+    Outcome.CRASHED: "bad",
+    Outcome.TIMED_OUT: "bad",
+}
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ class Row:
         return _TONES.get(self.outcome, "plain")
 
 
-class Story:
-    """What the page tells.
+class Content:
+    """What the page shows.
 
     Attributes:
         rows: the table of points.
@@ -79,15 +83,16 @@ class Story:
         self._headings: list[tuple[int, Markup]] = []
         self._level = 1
         self._places: dict[str, str] = {}
+        self._unanswered: set[str] = set()
         self._count = itertools.count(1)
         before = None
         for cell in notebook.cells:
-            self._tell(cell, before)
+            self._read_cell(cell, before)
             before = cell
         self.unread = sum(row.score is None for row in self.rows)
         self.pending = self._needs_review and (self.unread > 0 or not self.rows)
 
-    def _tell(self, cell: NotebookNode, before: NotebookNode | None) -> None:
+    def _read_cell(self, cell: NotebookNode, before: NotebookNode | None) -> None:
         marks = _mapping(cell.metadata.get("nbgrader"))
         if marks.get("solution") is True:
             self._answer(cell, marks, before)
@@ -97,13 +102,13 @@ class Story:
             # The gradebook puts a note of its own where there is no notebook; the banner says it.
             note = self._needs_review and cell.get("id") == "needs-review"
             if cell.source.strip() and not note:
-                self._add(self._handed_in(cell, "Your cell"), *outputs(cell, self._reader))
+                self._add(self._handed_in(cell, "Your cell"), *output_parts(cell, self._reader))
         elif cell.cell_type == "markdown":
             for level, html in self._reader.headings(cell.source):
                 self._headings = [each for each in self._headings if each[0] < level]
                 self._headings.append((level, html))
         else:
-            self._add(*outputs(cell, self._reader))
+            self._add(*output_parts(cell, self._reader))
 
     def _answer(
         self, cell: NotebookNode, marks: Mapping[str, Any], before: NotebookNode | None
@@ -112,6 +117,8 @@ class Story:
         question, unanswered = marks.get("grade") is True, _unanswered(cell)
         silent = unanswered and self._needs_review  # what was handed in may not be in here at all
         anchor = self._place(name) if question or not silent else ""
+        if unanswered:
+            self._unanswered.add(name)
         if question:
             row = self._read_by_a_person(name, anchor, marks, unanswered)
             self._show_headings()
@@ -122,7 +129,7 @@ class Story:
             anchor = ""
         if not unanswered:
             self._add(self._handed_in(cell, "" if question else "Your answer", anchor))
-            self._add(*outputs(cell, self._reader))
+            self._add(*output_parts(cell, self._reader))
         elif not silent:
             self._add(Part("note", "Your answer: nothing was written here.", anchor=anchor))
         if question:
@@ -138,7 +145,7 @@ class Story:
         if score is None:
             outcome, sign = self._not_yet("read"), OPEN
         elif unanswered and marks.get("by_hand") is not True:
-            outcome, sign = "not answered", sign_of("not attempted")
+            outcome, sign = "not answered", Outcome.NOT_ATTEMPTED.sign
         else:
             outcome, sign = "read by a person", BY_HAND
         self.rows.append(Row(name.removesuffix("-reflect"), anchor, score, of, outcome, sign))
@@ -150,25 +157,47 @@ class Story:
         anchor = above or self._place(name)
         score, of = _number(marks, "score"), _number(marks, "points") or 0.0
         by_hand = marks.get("by_hand") is True
-        card, found, value = _card(cell)
+        card: Markup | None
+        points: float | None
+        findings = findings_in(outputs_of(cell))
+        if findings is not None:
+            found, points, card = findings.outcome, findings.points, _card(findings)
+        else:
+            points, card = self._earlier_card(cell)
+            found = _by_points(points or 0.0, of)
+            if name in self._unanswered:
+                found = Outcome.NOT_ATTEMPTED
         if score is None:
-            outcome, sign, card = self._not_yet("graded"), OPEN, ""
+            outcome, sign, card = self._not_yet("graded"), OPEN, None
         elif by_hand:
             outcome, sign = "marked by a person", BY_HAND
         else:
-            if value != score:  # the card is not what the gradebook went by
-                found = "correct" if score >= of else "partly" if score > 0 else "incorrect"
-                card = ""
-            outcome, sign = found, sign_of(found)
+            if points != score:  # the card is not what the gradebook went by
+                found, card = _by_points(score, of), None
+            outcome, sign = found.value, found.sign
         row = Row(name, anchor, score, of, outcome, sign)
         self.rows.append(row)
-        shown = self._reader.markup(card) if card else None
-        tone = _TONES.get(found, "plain") if shown else row.tone
-        self._add(Part("card", shown or _headline(row), "", "" if above else anchor, tone=tone))
-        if shown and by_hand:
+        tone = _TONES.get(found, "plain") if card else row.tone
+        self._add(Part("card", card or _headline(row), "", "" if above else anchor, tone=tone))
+        if card and by_hand:
             self._add(Part("note", f"A person looked at this and gave {row.points} points."))
-        elif not shown:
+        elif not card:
             self._add(*stopped(cell))
+
+    def _earlier_card(self, cell: NotebookNode) -> tuple[float | None, Markup | None]:
+        """The points and the card in a notebook graded before checks left their findings as data.
+
+        Its outcome is known by the points only.
+        """
+        for output in outputs_of(cell):
+            data = _mapping(output.get("data"))
+            if "text/html" in data:
+                try:
+                    points = float(plain(data.get("text/plain"), 100))
+                except ValueError:
+                    continue
+                return points, self._reader.markup(data["text/html"]) or None
+        return None, None
 
     def _handed_in(self, cell: NotebookNode, label: str, anchor: str = "") -> Part:
         if cell.cell_type == "code":
@@ -213,17 +242,26 @@ def _headline(row: Row) -> Markup:
     return Markup(html).format(row.sign, row.name, row.outcome, points)
 
 
-def _card(cell: NotebookNode) -> tuple[str, str, float | None]:
-    """The card that a check left, the outcome it tells and the points; empty where it left none."""
-    for output in outputs_of(cell):
-        data = _mapping(output.get("data"))
-        html = plain(data.get("text/html"))
-        if match := _CARD.search(html):
-            try:
-                return html, match[1], float(plain(data.get("text/plain"), 100))
-            except ValueError:
-                break
-    return "", "", None
+def _card(findings: Findings) -> Markup:
+    """The card of a check, for the page."""
+    rows = Markup("").join(
+        Markup("<dt>{}</dt><dd>{}</dd>").format(plain(label), plain(text))
+        for label, text in findings.details
+    )
+    details = Markup("<dl>{}</dl>").format(rows) if rows else Markup("")
+    html = (
+        '<div role="group" aria-label="Check of {0}: {1}"><p><span aria-hidden="true">{2}</span> '
+        "<code>{0}</code> <strong>{1}</strong></p>{3}</div>"
+    )
+    name, headline = plain(findings.exercise, 200), plain(findings.headline, 200)
+    return Markup(html).format(name, headline, findings.outcome.sign, details)
+
+
+def _by_points(score: float, of: float) -> Outcome:
+    """The outcome of which no more is known than the points."""
+    if score >= of:
+        return Outcome.CORRECT
+    return Outcome.PARTLY if score > 0 else Outcome.INCORRECT
 
 
 def _unanswered(cell: NotebookNode) -> bool:

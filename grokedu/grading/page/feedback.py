@@ -1,7 +1,7 @@
 """A student's feedback: one page that stands on its own, made from the graded notebook.
 
 ``nbgrader generate_feedback`` makes it by `FeedbackExporter`, and `write` makes the very same for
-one student. Nothing in the notebook is trusted: see `grokedu.grading.page.untrusted`.
+one student. Nothing in the notebook is trusted: see `grokedu.grading.page.sanitise`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List, Unicode
 
 from grokedu.classroom.cells import is_of_course
-from grokedu.classroom.learning.progress import write_whole
+from grokedu.classroom.files import write_whole
 from grokedu.grading.book.connection import WholeGradebook
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.gradebook import SECRET, CellsOfSubmission
-from grokedu.grading.page.content import Story, number
-from grokedu.grading.page.untrusted import Reader, plain
+from grokedu.grading.page.content import Content, number
+from grokedu.grading.page.markdown import Reader
+from grokedu.grading.page.sanitise import plain
 
 
 def page(
@@ -46,7 +47,7 @@ def page(
         late_penalty: points taken off for lateness.
     """
     return _template().render(
-        story=Story(notebook),
+        content=Content(notebook),
         student=plain(student, 200),
         title=plain(lesson_title, 200),
         score=number(score),
@@ -171,8 +172,7 @@ def write(course: Course, student: str, lesson: str, title: str = "") -> Path:
     place = course.folder("feedback", student, lesson)
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"{lesson}.html"
-    write_whole(file, str(html))
-    file.chmod(0o664 if course.coursedir.groupshared else 0o644)
+    write_whole(file, str(html), 0o664 if course.coursedir.groupshared else 0o644)
     # By the first nbgrader tells whether a page is older than what was graded.
     for name in ("timestamp.txt", SECRET):
         if (graded / name).is_file():

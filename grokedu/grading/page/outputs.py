@@ -1,4 +1,8 @@
-"""What a cell showed when it ran, as parts of a feedback page."""
+"""What a cell showed when it ran: cleaned for a notebook, and as parts of a feedback page.
+
+Kept are text, real PNG and JPEG images, and plain HTML; scripts, widgets, vector graphics and pages
+in pages are not. Nothing a notebook holds makes these functions raise.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,22 @@ from typing import Any
 from markupsafe import Markup
 from nbformat import NotebookNode
 
-from grokedu.grading.page.untrusted import FIGURES, Reader, figure, plain
+from grokedu.grading.page.markdown import Reader, figure
+from grokedu.grading.page.sanitise import (
+    IMAGES,
+    TAGS,
+    clean_html,
+    clean_images,
+    is_quick_to_clean,
+    plain,
+    text_of,
+    without_terminal_commands,
+)
 
+MOST_OUTPUTS = 50
+LONGEST_OUTPUT = 20_000
+_LEFT_OUT = "(the rest was left out)"
 ALT = "Figure drawn by the cell above"
-MOST = 50
 LINES = 30
 # What a traceback says of the line it stands at: its number, then the line itself.
 _FRAMES = (
@@ -22,6 +38,89 @@ _FRAMES = (
     re.compile(r"^-+> *(\d+) (.*)$", re.MULTILINE),
     re.compile(r"\bline (\d+)\n(.*)$", re.MULTILINE),
 )
+
+
+def clean_outputs(outputs: Any) -> list[dict[str, Any]]:
+    """A code cell's outputs as any renderer may show them; at most 50.
+
+    Args:
+        outputs: what the notebook holds as the cell's outputs, of whatever shape.
+    """
+    cleaned: list[dict[str, Any]] = []
+    for output in outputs if isinstance(outputs, list) else []:
+        made = _clean_output(output) if isinstance(output, dict) else None
+        if made is None:
+            continue
+        last = cleaned[-1] if cleaned else {}
+        if made["output_type"] == "stream" and made["name"] == last.get("name"):
+            if not last["text"].endswith(_LEFT_OUT):
+                last["text"] = _cut(last["text"] + made["text"])
+        elif len(cleaned) == MOST_OUTPUTS - 1:
+            cleaned.append(_stream_of(f"(only the first {len(cleaned)} outputs are kept)\n"))
+            break
+        else:
+            cleaned.append(made)
+    return cleaned
+
+
+def _clean_output(output: dict[str, Any]) -> dict[str, Any] | None:
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return _stream_of(_plain(output.get("text")), name)
+    if kind == "error":
+        name, value = (_cut(_plain(output.get(key)), 2000) for key in ("ename", "evalue"))
+        lines = output.get("traceback")
+        if isinstance(lines, list):
+            lines = "\n".join(line for line in lines if isinstance(line, str))
+        text = _plain(lines)
+        trace = _cut(text).split("\n") if text else []
+        return {"output_type": kind, "ename": name, "evalue": value, "traceback": trace}
+    if kind not in ("display_data", "execute_result"):
+        return None
+    made = {"output_type": kind, "metadata": {}, "data": _clean_data(output.get("data"))}
+    if kind == "execute_result":
+        count = output.get("execution_count")
+        made["execution_count"] = count if type(count) is int and 0 <= count < 2**31 else None
+    return made
+
+
+def _clean_data(data: Any) -> dict[str, str]:
+    if not isinstance(data, dict):
+        data = {}
+    kept = clean_images(data)
+    source = text_of(data.get("text/html"))
+    markup = clean_html(source, TAGS - {"img"}).strip() if is_quick_to_clean(source) else ""
+    if markup:
+        # MathJax is kept from it: its commands can make links and attributes of their own.
+        kept["text/html"] = f'<div class="mathjax_ignore tex2jax_ignore">{markup}</div>'
+    text = _plain(data.get("text/plain"))
+    if not text or text.startswith("<IPython.core.display."):
+        for kind in ("text/markdown", "text/latex"):
+            text = _plain(data.get(kind)) or text
+    if text:
+        kept["text/plain"] = _cut(text)
+    if not kept:
+        kinds = ", ".join(_plain(kind)[:60] for kind in list(data)[:3]) or "an unknown kind"
+        kept["text/plain"] = f"(an output of kind {kinds} was left out)"
+    return kept
+
+
+def _stream_of(text: str, name: str = "stdout") -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": _cut(text)}
+
+
+def _plain(value: Any) -> str:
+    """Text as a terminal would have left it, without colours."""
+    # Far more than is shown is not looked at.
+    text = without_terminal_commands(text_of(value)[: 20 * LONGEST_OUTPUT]).replace("\r\n", "\n")
+    if "\r" in text:  # a progress bar writes its line anew each time
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return plain(text, len(text))
+
+
+def _cut(text: str, longest: int = LONGEST_OUTPUT) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}\n{_LEFT_OUT}"
 
 
 @dataclass(frozen=True)
@@ -57,17 +156,17 @@ class Part:
         return self.kind in ("code", "text") and self.lines > LINES
 
 
-def outputs(cell: NotebookNode, reader: Reader) -> list[Part]:
+def output_parts(cell: NotebookNode, reader: Reader) -> list[Part]:
     """The outputs of a code cell; of an error what it says and the learner's own line."""
     found = list(_joined(outputs_of(cell)))
-    parts = [_part(output, cell.source, reader) for output in found[:MOST]]
-    if len(found) > MOST:
-        parts.append(Part("note", f"{len(found) - MOST} more outputs are not shown."))
+    parts = [_part(output, cell.source, reader) for output in found[:MOST_OUTPUTS]]
+    if len(found) > MOST_OUTPUTS:
+        parts.append(Part("note", f"{len(found) - MOST_OUTPUTS} more outputs are not shown."))
     return [part for part in parts if str(part.html).strip()]
 
 
 def outputs_of(cell: NotebookNode) -> list[Mapping[str, Any]]:
-    """The outputs of a cell that are any."""
+    """The outputs of a cell that are valid."""
     found = cell.get("outputs")
     return [o for o in found if isinstance(o, Mapping)] if isinstance(found, list) else []
 
@@ -102,7 +201,7 @@ def _part(output: Mapping[str, Any], source: str, reader: Reader) -> Part:
     data = output.get("data")
     data = data if isinstance(data, Mapping) else {}
     about = output.get("metadata")
-    for shape in FIGURES:
+    for shape in IMAGES:
         image = figure(shape, data.get(shape), _alt(about, shape))
         if image is not None:
             return Part("figure", image)

@@ -25,7 +25,7 @@ class Room:
     Attributes:
         lesson: the lesson's name, which its stand-in goes by.
         setup: the sources of its own cells before the first answer; they are run once.
-        references: by exercise, for the stand-in: see `LessonStandIn`.
+        references: by exercise, for the stand-in: see `LessonStub`.
         confined: whether bubblewrap and seccomp hold the code; if not, only limits do.
         hidden: files and folders that stay out though they are inside what is let in.
         memory, file_size: bytes a session may take, and may write to a file or to all of them.

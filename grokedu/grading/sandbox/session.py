@@ -12,8 +12,8 @@ from grokedu.classroom.checking import wire
 from grokedu.classroom.checking.call import Reply, Request, read_reply, write_request
 from grokedu.classroom.checking.guard import KEPT_OUTPUT, Crash, read_crash
 from grokedu.grading.sandbox import worker
-from grokedu.grading.sandbox.allowance import GRACE_SECONDS, PATIENCE
 from grokedu.grading.sandbox.sandbox import Sandbox
+from grokedu.grading.sandbox.worker import GRACE_SECONDS, PATIENCE
 
 SMALL = 2**20
 
@@ -33,6 +33,20 @@ class Ran:
     status: str
     crash: Crash | None = None
     printed: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A request, encoded once however often it is sent; ``seconds`` are those of its own time."""
+
+    seconds: float
+    body: bytes
+
+    @classmethod
+    def of(cls, request: Request) -> Message:
+        """Encode a request, with more time by the clock than its own: see `worker.PATIENCE`."""
+        patient = replace(request, seconds=PATIENCE * request.seconds)
+        return cls(request.seconds, write_request(patient))
 
 
 class Session:
@@ -75,19 +89,19 @@ class Session:
             _letters(printed[:KEPT_OUTPUT]) if isinstance(printed, str) else "",
         )
 
-    def call(self, request: Request, most: float = math.inf) -> Reply:
+    def call(self, request: Request | Message, most: float = math.inf) -> Reply:
         """Call a function of the learner's; ``most`` is what it may take by our own clock."""
-        patient = replace(request, seconds=PATIENCE * request.seconds)
-        allowed = int(1e6 * request.seconds).to_bytes(worker.LENGTH, "little")
+        message = _message(request)
+        allowed = int(1e6 * message.seconds).to_bytes(worker.LENGTH, "little")
         started = time.monotonic()
         try:
             reply = self._exchange(
-                worker.CALL + allowed + write_request(patient),
-                min(patient.seconds, most),
+                worker.CALL + allowed + message.body,
+                min(PATIENCE * message.seconds, most),
                 wire.MAX_BYTES,
             )
         except SessionEndedError as error:
-            return Reply(_ended(error, started, request.seconds))
+            return Reply(_ended(error, started, message.seconds))
         read = read_reply(reply)
         return replace(
             read,
@@ -96,11 +110,12 @@ class Session:
             crash=_whole(read.crash) if read.crash else None,
         )
 
-    def calls_reference(self, request: Request, id: str, most: float = math.inf) -> bool:
+    def calls_reference(self, request: Request | Message, id: str, most: float = math.inf) -> bool:
         """Whether an answer calls the reference of an exercise, as far as it admits it."""
-        message = worker.WATCH + write_request(request)
+        message = _message(request)
+        seconds = min(PATIENCE * message.seconds, most)
         try:
-            return id in self._ask(message, min(4 * request.seconds, most), list)
+            return id in self._ask(worker.WATCH + message.body, seconds, list)
         except SessionEndedError:
             return False
 
@@ -160,6 +175,10 @@ class Session:
                 raise SessionEndedError("it hung up")
             parts += part
         return bytes(parts)
+
+
+def _message(request: Request | Message) -> Message:
+    return request if isinstance(request, Message) else Message.of(request)
 
 
 def _ended(error: SessionEndedError, started: float, seconds: float) -> str:

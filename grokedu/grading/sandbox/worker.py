@@ -1,6 +1,7 @@
 """One learner's session, beside the learner's code: runs cells, answers calls, inside the sandbox.
 
-What it replies is believed by nobody. A message on the socket is eight bytes of length, little end
+No reply is believed. Judges import this module too, for its constants, and need no IPython: the
+kernel is imported where it is used. A message on the socket is eight bytes of length, little end
 first, and a body whose first byte says what it is:
 
 - ``C`` and JSON: run a cell; the reply is JSON that tells how it went and what it printed;
@@ -13,34 +14,32 @@ first, and a body whose first byte says what it is:
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import resource
+import signal
 import socket
 import sys
+import time
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType, FrameType
 from typing import Any
+
+import torch
 
 from grokedu.classroom.checking.call import respond
 from grokedu.classroom.checking.guard import TimeLimit, call_within, crash_report, quiet
 from grokedu.classroom.checking.probes import drive
-from grokedu.grading.sandbox.allowance import PATIENCE, allowed, used
-from grokedu.grading.sandbox.lesson_stub import (
-    LessonStandIn,
-    answers_taken,
-    install,
-    installed,
-    references_called,
-)
 
 CELL, CALL, WATCH, TAKEN, USED = b"C", b"R", b"W", b"T", b"U"
 LENGTH = 8
-
-
-def shell() -> Any:
-    """The shell of this process; judges read this module too, and need no IPython."""
-    from grokedu.grading.sandbox.shell import shell
-
-    return shell()
+# A right answer must not be late because thirty others are graded beside it. So what counts is the
+# processor time of the session; by the clock there is this much more, for code that waits.
+PATIENCE = 4.0
+GRACE_SECONDS = 2.0  # for a session to notice its own limit
+_AGAIN_SECONDS = 0.05
 
 
 def prepare(lesson: str, references: Mapping[str, str], setup: Sequence[str]) -> None:
@@ -49,7 +48,9 @@ def prepare(lesson: str, references: Mapping[str, str], setup: Sequence[str]) ->
     Raises:
         RuntimeError: a cell of it raised, in the sandbox as it is.
     """
-    install(LessonStandIn(lesson, references, shell().user_ns))
+    from grokedu.grading.sandbox.kernel import LessonStub, install, shell
+
+    install(LessonStub(lesson, references, shell().user_ns))
     for source in setup:
         done = shell().run_cell(source, store_history=False, silent=True)
         error = done.error_before_exec or done.error_in_exec
@@ -59,8 +60,9 @@ def prepare(lesson: str, references: Mapping[str, str], setup: Sequence[str]) ->
 
 def serve(session: socket.socket) -> None:
     """Answer until the judge hangs up."""
-    names = shell().user_ns
-    stand_in = installed()
+    from grokedu.grading.sandbox.kernel import answers_taken, installed, references_called, shell
+
+    names, stub = shell().user_ns, installed()
     while body := receive(session):
         kind, content = body[:1], body[1:]
         if kind == CELL:
@@ -70,11 +72,11 @@ def serve(session: socket.socket) -> None:
             with allowed(seconds, drive.__code__):
                 reply = respond(names, content[LENGTH:])
         elif kind == WATCH:
-            reply = json.dumps(references_called(stand_in, _watched(names, content))).encode()
+            reply = json.dumps(references_called(stub, _watched(names, content))).encode()
         elif kind == USED:
             reply = json.dumps(used()).encode()
         else:
-            reply = json.dumps(answers_taken(stand_in, names)).encode()
+            reply = json.dumps(answers_taken(stub, names)).encode()
         send(session, reply)
 
 
@@ -100,7 +102,9 @@ def _exactly(session: socket.socket, size: int) -> bytes:
 
 
 def _run(source: str, seconds: float) -> dict[str, Any]:
-    """Run a cell as a notebook does, and tell how it ended."""
+    """Run a cell as a notebook does, and say how it ended."""
+    from grokedu.grading.sandbox.kernel import shell
+
     with quiet() as printed:
         try:
             with allowed(seconds, type(shell()).run_cell.__code__):
@@ -111,13 +115,13 @@ def _run(source: str, seconds: float) -> dict[str, Any]:
             error = done.error_before_exec or done.error_in_exec
         except BaseException as raised:
             error = raised
-        told: dict[str, Any] = {"status": "ran"}
+        reply: dict[str, Any] = {"status": "ran"}
         if isinstance(error, TimeLimit):
-            told = {"status": "timed out"}
+            reply = {"status": "timed out"}
         elif error is not None:
             crash = crash_report(error)
-            told = {"status": "raised", "crash": crash.as_data()}
-        return told | {"printed": printed.getvalue()}
+            reply = {"status": "raised", "crash": crash.as_data()}
+        return reply | {"printed": printed.getvalue()}
 
 
 def _watched(names: Mapping[str, Any], request: bytes) -> set[types.CodeType]:
@@ -129,3 +133,48 @@ def _watched(names: Mapping[str, Any], request: bytes) -> set[types.CodeType]:
     finally:
         sys.setprofile(None)
     return seen
+
+
+@contextlib.contextmanager
+def allowed(seconds: float, inside: CodeType) -> Iterator[None]:
+    """Raise `TimeLimit` in this thread, the main one, when so much processor time has gone.
+
+    It is raised again and again, but only where a call of ``inside`` is under way: what reads the
+    result is not interrupted. Code that does not come back to the interpreter is ended by the
+    kernel, and its process with it. Threads that torch was told to use are no loss: it is raised no
+    sooner than after ``seconds`` by the clock.
+    """
+    started = time.monotonic()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        while frame is not None and frame.f_code is not inside:
+            frame = frame.f_back
+        if frame is not None and time.monotonic() - started >= seconds:
+            raise TimeLimit
+
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    soft = math.ceil(used() + seconds * torch.get_num_threads() + GRACE_SECONDS)
+    if most == resource.RLIM_INFINITY or soft < most:
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, most))
+    signal.signal(signal.SIGPROF, interrupt)
+    signal.setitimer(signal.ITIMER_PROF, max(seconds, _AGAIN_SECONDS), _AGAIN_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+
+
+def used() -> float:
+    """The processor time of this process so far, its threads' too, in seconds."""
+    taken = resource.getrusage(resource.RUSAGE_SELF)
+    return taken.ru_utime + taken.ru_stime
+
+
+def load_torch() -> None:
+    """Load what training needs; the second time there is nothing left to do."""
+    # The first optimizer makes torch import its compiler; a backward pass loads its engine.
+    weight = torch.ones(1, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    weight.square().sum().backward()
+    optimizer.step()

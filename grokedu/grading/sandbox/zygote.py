@@ -81,9 +81,9 @@ def _prepare(settings: dict[str, Any]) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
-    from grokedu.grading.sandbox import torch_preload, worker
+    from grokedu.grading.sandbox import worker
 
-    torch_preload.load_torch()
+    worker.load_torch()
     worker.prepare(settings["lesson"], settings["references"], settings["setup"])
 
 

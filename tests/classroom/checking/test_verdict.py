@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 
-from grokedu.classroom.checking.verdict import OUTCOMES, Failure, Findings, Verdict
+from grokedu.classroom.checking.verdict import Failure, Findings, Outcome, Verdict
 
 EVIL = "<script>alert(1)</script>\" onmouseover='x' &amp; ]]>"
 
@@ -118,7 +118,7 @@ class Parser(html.parser.HTMLParser):
             self.text += data
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("outcome", tuple(Outcome))
 def test_the_card_is_whole_and_accessible(outcome):
     card = Parser(verdict(outcome)._repr_html_())
     outer, attributes = card.tags[0]
@@ -131,7 +131,7 @@ def test_the_card_is_whole_and_accessible(outcome):
 
 
 def test_each_outcome_has_its_own_sign():
-    assert len({str(verdict(outcome))[0] for outcome in OUTCOMES}) == len(OUTCOMES)
+    assert len({str(verdict(outcome))[0] for outcome in Outcome}) == len(Outcome)
 
 
 def everywhere(text: str) -> Verdict:

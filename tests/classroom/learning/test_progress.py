@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from grokedu.classroom.files import write_whole
 from grokedu.classroom.learning import progress
 
 HALF = {"points": 1.5, "of": 3.0, "outcome": "partly"}
@@ -167,13 +168,13 @@ def test_any_restored_entry_can_be_lived_with(tmp_path, monkeypatch, data):
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
     file = tmp_path / "x.json"
-    progress.write_whole(file, "one")
+    write_whole(file, "one")
 
     def fails(*args):
         raise OSError("the disk is full")
 
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match="disk is full"):
-        progress.write_whole(file, "two")
+        write_whole(file, "two")
     assert file.read_text() == "one"
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["x.json"]

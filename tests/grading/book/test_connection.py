@@ -14,8 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from grokedu.grading.book import connection
-from grokedu.grading.book.assignment import enter_lesson
-from grokedu.grading.book.course import Course, open_course
+from grokedu.grading.book.course import Course, enter_lesson, open_course
 from grokedu.grading.book.gradebook import publish
 from tests.grading.coursefolder import (
     CHECK,

@@ -15,7 +15,7 @@ import pytest
 from grokedu.grading.book.course import Course, open_course
 from grokedu.grading.book.export import COLUMNS, export, inert, write_table
 from grokedu.grading.book.gradebook import publish
-from grokedu.grading.judging.result import NEEDS_REVIEW
+from grokedu.grading.result import NEEDS_REVIEW
 from tests.grading.coursefolder import START, course_folder, result
 
 REASON = "It ended <early>."

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.gradebook import SECRET, publish
-from grokedu.grading.judging.result import NEEDS_REVIEW, Result
 from grokedu.grading.page.feedback import write
+from grokedu.grading.result import NEEDS_REVIEW, Result
 from tests.grading.coursefolder import (
     CHECK,
     GROKKING,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from grokedu.grading.book.ledger import Ledger, check_student
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
 
 LESSON = "00_start_here"
 EXERCISE = {"outcome": "correct", "points": 2.0, "of": 2.0, "version": 1, "misconception": ""}

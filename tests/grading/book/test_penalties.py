@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from grokedu.grading.book.course import Course, open_course
-from grokedu.grading.book.gradebook import publish
-from grokedu.grading.book.penalties import penalise
-from grokedu.grading.judging.result import NEEDS_REVIEW
+from grokedu.grading.book.gradebook import penalise, publish
+from grokedu.grading.result import NEEDS_REVIEW
 from tests.grading.coursefolder import (
     CHECK,
     START,

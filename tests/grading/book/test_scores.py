@@ -7,7 +7,7 @@ import pytest
 from grokedu.grading.book.course import Course, open_course
 from grokedu.grading.book.gradebook import publish
 from grokedu.grading.book.scores import NOT_ENTERED, NOT_GRADED, scores
-from grokedu.grading.judging.result import NEEDS_REVIEW, Result
+from grokedu.grading.result import NEEDS_REVIEW, Result
 from tests.grading.coursefolder import (
     GROKKING,
     START,

@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from grokedu.grading.book.assignment import enter_lesson
 from grokedu.grading.book.backup import back_up
-from grokedu.grading.book.course import Course, open_course
+from grokedu.grading.book.course import Course, enter_lesson, open_course
 from grokedu.grading.book.export import export
 from grokedu.grading.book.forget import forget
 from grokedu.grading.book.gradebook import publish
 from grokedu.grading.book.scores import scores
-from grokedu.grading.judging.result import NEEDS_REVIEW, Result
+from grokedu.grading.result import NEEDS_REVIEW, Result
 from tests.grading.coursefolder import (
     GROKKING,
     course_folder,

@@ -11,7 +11,7 @@ import pytest
 
 from grokedu.grading.intake import archives
 from grokedu.grading.intake.archives import FolderArchive, ZipArchive
-from grokedu.grading.intake.files import Refused
+from grokedu.grading.intake.reading import Refused
 
 File = tuple[str, bytes]
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from grokedu.grading.intake.intake import REFUSED, Taken, collect
+from grokedu.grading.intake.intake import REFUSED, Taken, collect, handed_in
 from grokedu.grading.intake.naming import LONGEST_ID, id_problem, stand_in
-from grokedu.grading.intake.submissions import handed_in
 from tests.grading.handins import LESSON, put, zipped
 
 

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from grokedu.grading.intake.intake import LEFT, REFUSED, REPLACED, SAME, TAKEN, Taken, collect
-from grokedu.grading.intake.submissions import handed_in
+from grokedu.grading.intake.intake import (
+    LEFT,
+    REFUSED,
+    REPLACED,
+    SAME,
+    TAKEN,
+    Taken,
+    collect,
+    handed_in,
+)
 from tests.grading.handins import LESSON, Layout, put, unpacked, zipped
 
 

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from grokedu.grading.intake import repair as module
-from grokedu.grading.intake.repair import repair
+from grokedu.grading.intake import reading as module
+from grokedu.grading.intake.reading import repair
 from tests.classroom.notebooks import small_lesson
 
 

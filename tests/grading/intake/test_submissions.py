@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grokedu.grading.intake.intake import Taken, collect
-from grokedu.grading.intake.submissions import handed_in
-from grokedu.grading.judging.result import Submission
+from grokedu.grading.intake.intake import Taken, collect, handed_in
+from grokedu.grading.result import Submission
 from tests.grading.handins import LESSON, put, zipped
 
 

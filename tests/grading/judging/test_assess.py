@@ -17,7 +17,7 @@ from grokedu.classroom.cells import grade_id
 from grokedu.grading.judging import assess as assessing
 from grokedu.grading.judging.assess import Grader, assess, case_seed
 from grokedu.grading.judging.plan import Plan, make_plan
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.grading.sandbox.sandbox import why_not
 from grokedu.lessons import find
 

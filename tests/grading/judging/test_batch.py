@@ -20,7 +20,7 @@ import pytest
 from grokedu.grading.judging import batch
 from grokedu.grading.judging.batch import grade_each, processes
 from grokedu.grading.judging.plan import Plan, make_plan
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
 from grokedu.grading.sandbox.sandbox import SandboxError, SandboxLostError, why_not
 from grokedu.lessons import find
 
@@ -209,7 +209,7 @@ import os, signal, sys
 from pathlib import Path
 from grokedu.grading.judging import batch
 from grokedu.grading.judging.plan import make_plan
-from grokedu.grading.judging.result import Submission
+from grokedu.grading.result import Submission
 from grokedu.lessons import find
 
 def stands_still(submission, plan):

@@ -15,8 +15,8 @@ from grokedu.grading.judging.plan import (
     grading_seed,
     make_plan,
     references,
-    settings,
 )
+from grokedu.grading.judging.preprocessors import settings
 from grokedu.lessons import find
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 # The modules whose words become a reason or a flag.
 SPEAKERS = (
-    *("archives", "assess", "batch", "files", "gradebook", "intake", "ledger", "naming"),
-    *("penalties", "repair", "execution", "scores", "submissions", "annotations"),
+    *("annotations", "archives", "assess", "batch", "execution", "gradebook", "intake", "ledger"),
+    *("naming", "reading", "scores"),
 )
 # What else these modules say.
 NOT_REASONS = {
@@ -48,12 +48,13 @@ NOT_REASONS = {
     "… is not a notebook: its text is not UTF-8",
     # outcomes of a cell or a check, which cost points and no review
     "timed out",
-    "not attempted",
     "it was still running after … s, and was stopped",
     "it ended the process it ran in, and was left out",
     # of ids that never get as far as the ledger, as they have a stand-in
     "… is no name of a lesson; wanted one such as 01_grokking",
     "… cannot be a student's id: …; wanted one such as student-03",
+    # of a cluster, before anything is graded
+    "--executor needs Dask: pip install 'grokedu[research]'",
     # what the formgrader shows above the reasons
     "**A person must look at this submission; it could not be graded.**",
     "- …",

@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.gradebook import publish
+from grokedu.grading.judging.annotations import FINDINGS
 from grokedu.grading.page import feedback
 from tests.grading import graded
 from tests.grading.coursefolder import result, score_by_hand
@@ -183,6 +184,47 @@ def test_a_card_that_the_gradebook_did_not_go_by_is_not_shown():
     assert "modular_addition correct" not in said
 
 
+def without_findings(notebook):
+    """A notebook as it was graded before checks left their findings as data."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop(FINDINGS, None)
+    return notebook
+
+
+def test_a_notebook_graded_earlier_keeps_its_cards_and_its_points(half: str):
+    earlier = graded.of_student(without_findings(graded.half()), "ada", late_penalty=2.0)
+    rows, wanted = Table(earlier).rows, Table(half).rows
+    assert [row[:2] for row in rows] == [row[:2] for row in wanted]
+    changed = {row[0]: row[2] for row, other in zip(rows, wanted, strict=True) if row != other}
+    assert changed == {"cross_entropy": "✗ incorrect"}  # crashed, says its card alone
+    assert words(earlier).replace("✗ incorrect", "! crashed") == words(half)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        [],
+        {},
+        {"groups": {}},
+        {"outcome": "well done"},
+        {"groups": {"all": [1]}},
+        {"groups": {"all": ["x", 3]}},
+        {"passed": 1e400},
+        {"failure": {"case": "x", "more": 1}},
+        {"also": 3},
+    ],
+)
+def test_findings_that_are_unsound_count_as_missing(odd):
+    notebook = graded.half()
+    data = graded.cell_of(notebook, "modular_addition-check").outputs[0].data
+    wrong = data[FINDINGS] | odd if isinstance(odd, dict) and odd else odd
+    data[FINDINGS] = wrong
+    said = words(graded.of_student(notebook))
+    assert "modular_addition 3 of 3 ✓ correct" in said
+
+
 def test_an_error_of_a_check_cell_tells_no_line():
     notebook = graded.half()
     cell = graded.cell_of(notebook, "train_step-check")
@@ -252,6 +294,8 @@ def test_nothing_in_a_notebook_gets_to_run_or_load(evil: str):
         graded.marks(notebook, place)["comment"] = evil
     card = graded.cell_of(notebook, "forward-check").outputs[0]
     card.data["text/html"] += evil
+    card.data[FINDINGS]["failure"].update(found=evil, line=evil, case=evil)
+    card.data[FINDINGS]["exercise"] = evil
     notebook.metadata["grokedu"]["reasons"] = [evil]
     html = graded.of_student(notebook, student=evil, lesson_title=evil)
     html.encode()

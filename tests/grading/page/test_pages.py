@@ -8,8 +8,8 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbgrader.server_extensions.formgrader import handlers
 
-from grokedu.grading.page.markdown import clean_markdown
-from grokedu.grading.page.sanitise import clean_outputs
+from grokedu.grading.page.outputs import clean_outputs
+from grokedu.grading.page.sanitise import clean_markdown
 from tests.classroom.notebooks import cell, notebook
 from tests.grading.payloads import HTML, MARKDOWN, dangers, data, stream
 

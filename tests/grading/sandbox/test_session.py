@@ -13,10 +13,10 @@ import torch
 
 from grokedu.classroom.checking.call import Request
 from grokedu.grading.sandbox import session as sessions
-from grokedu.grading.sandbox.allowance import PATIENCE
 from grokedu.grading.sandbox.bubblewrap import Room
 from grokedu.grading.sandbox.sandbox import Sandbox, why_not
 from grokedu.grading.sandbox.session import Session
+from grokedu.grading.sandbox.worker import PATIENCE
 
 pytestmark = [
     pytest.mark.attacks,

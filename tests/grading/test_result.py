@@ -5,8 +5,15 @@ from dataclasses import replace
 import pytest
 
 from grokedu.grading.judging.plan import make_plan
-from grokedu.grading.judging.result import GRADED, NEEDS_REVIEW, Result
-from grokedu.grading.report import is_outdated, line, printable, summary
+from grokedu.grading.result import (
+    GRADED,
+    NEEDS_REVIEW,
+    Result,
+    is_outdated,
+    line,
+    printable,
+    summary,
+)
 from grokedu.lessons import find
 
 DONE = {"weight_norm": {"outcome": "partly", "points": 1.0, "of": 2.0, "version": 1}}

@@ -7,8 +7,8 @@ from typing import Any
 import nbformat
 import pytest
 
-from grokedu.grading.page import sanitise
-from grokedu.grading.page.sanitise import clean_outputs
+from grokedu.grading.page import outputs
+from grokedu.grading.page.outputs import clean_outputs
 from tests.classroom.notebooks import cell, notebook
 from tests.grading.payloads import HTML, dangers, data, picture, stream
 
@@ -133,12 +133,12 @@ def test_streams_are_joined_and_cut():
     cleaned = clean_outputs([stream("a"), stream("b"), stream("e", "stderr"), stream("c")])
     assert cleaned == [stream("ab"), stream("e", "stderr"), stream("c")]
     (long,) = clean_outputs([stream("x" * 3000)] * 1000)
-    assert long["text"] == "x" * sanitise.LONGEST_TEXT + "\n(the rest was left out)"
+    assert long["text"] == "x" * outputs.LONGEST_OUTPUT + "\n(the rest was left out)"
 
 
 def test_there_are_at_most_fifty():
     cleaned = clean_outputs([data(text_plain=str(n)) for n in range(200)])
-    assert len(cleaned) == sanitise.MOST_OUTPUTS
+    assert len(cleaned) == outputs.MOST_OUTPUTS
     assert cleaned[-1]["text"] == "(only the first 49 outputs are kept)\n"
 
 

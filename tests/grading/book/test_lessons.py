@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from grokedu.grading.book.assignment import enter_lesson
-from grokedu.grading.book.course import Course, open_course
+from grokedu.grading.book.course import Course, enter_lesson, open_course
 from grokedu.grading.book.gradebook import publish
 from tests.grading.coursefolder import (
     CHECK,
