@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,14 @@ import torch
 from torch.func import grad
 
 from grokedu import claims as reproduce
-from grokedu.claims import icl_stages
-from grokedu.claims.in_context import SampledLoss, draw, in_context_task, polish, train_runs
+from grokedu.claims.icl_stages import experiment as icl_stages
+from grokedu.claims.icl_stages.in_context import (
+    SampledLoss,
+    draw,
+    in_context_task,
+    polish,
+    train_runs,
+)
 from grokedu.models import InContextTransformer
 from grokedu.tasks import random_stream
 
@@ -20,16 +27,16 @@ TINY = InContextTransformer(1, 3, width=4, heads=1, layers=1, hidden=4)
 def test_it_writes_its_numbers_its_verdict_and_its_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = {"seeds": 2, "batch": 8, "records": [2, 6, 12], "sequences": 16, "polish": 5}
+    small = {"seeds": 2, "batch": 8, "records": (2, 6, 12), "sequences": 16, "polish": 5}
     tiny = {"model": TINY, "gradients": 160, **small}
-    monkeypatch.setattr(icl_stages, "QUICK", icl_stages.QUICK | tiny)
+    monkeypatch.setattr(icl_stages, "QUICK", replace(icl_stages.QUICK, **tiny))
     reproduce.reproduce("icl-stages", quick=True, progress=False, folder=tmp_path)
     written = json.loads((tmp_path / "icl-stages.json").read_text(encoding="utf-8"))
     assert written["verdict"] in ("holds", "holds in a window", "fails")
     assert (written["nbeta"], written["seeds"]) == (60, [0, 1])
     for name, arm in icl_stages.ARMS.items():
         assert np.shape(written["arms"][name]["llc"]) == (3, 2)
-        assert written["arms"][name]["gamma"] == arm["gamma"]
+        assert written["arms"][name]["gamma"] == arm.gamma
     before, after = (np.array(written["sampled_loss"][x]) for x in ("as trained", "polished"))
     assert (after < before).all()
     assert (np.array(written["moved_by_polishing"]) > 0).all()

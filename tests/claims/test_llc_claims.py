@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +12,8 @@ import pytest
 import torch
 
 from grokedu import claims as reproduce
-from grokedu.claims import free_energy, llc_against_norm, results
+from grokedu.claims import free_energy, results
+from grokedu.claims.llc_against_norm import experiment as llc_against_norm
 from grokedu.claims.llc_exact import experiment as llc_exact
 from grokedu.llc import LLC, deep_linear_llc
 from grokedu.llc.exact.free_energy import gaussian_free_energy
@@ -20,7 +22,7 @@ from grokedu.llc.exact.normal_crossing import normal_crossing_target
 TINY: dict[str, tuple[Any, dict[str, Any]]] = {
     "llc-exact": (
         llc_exact,
-        {"seeds": 1, "networks": [(llc_exact.DEEP, 2)], "gradients": 240, "longer": 2},
+        {"seeds": 1, "networks": ((llc_exact.DEEP, 2),), "gradients": 240, "longer": 2},
     ),
     "llc-against-norm": (
         llc_against_norm,
@@ -34,7 +36,7 @@ def test_a_claim_gives_numbers_a_sentence_and_a_figure(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module, setting = TINY[name]
-    monkeypatch.setattr(module, "QUICK", module.QUICK | setting)
+    monkeypatch.setattr(module, "QUICK", replace(module.QUICK, **setting))
     monkeypatch.setattr(llc_against_norm, "STEPS", (5, 20))
     outcome = module.run(quick=True, progress=False)
     assert outcome.verdict in ("holds", "holds in a window", "fails")

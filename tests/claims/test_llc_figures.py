@@ -11,7 +11,9 @@ import pytest
 from matplotlib import image
 from matplotlib.lines import Line2D
 
-from grokedu.claims import free_energy, hessian_comparison, icl_stages, llc_against_norm
+from grokedu.claims import free_energy, hessian_comparison
+from grokedu.claims.icl_stages import figure as icl_stages
+from grokedu.claims.llc_against_norm import figure as llc_against_norm
 from grokedu.claims.llc_exact import figure as llc_exact
 from grokedu.claims.llc_grokking import figure as llc_grokking
 from grokedu.claims.llc_grokking.experiment import MEASURES

@@ -29,20 +29,29 @@ NBETA = inverse_temperature(N)
 NEAR, FAR = 0.02, 0.05  # the aims for the relative error: plain cases, and stiff or deep ones
 COPIES = 4  # of each product, on coordinates of their own: λ adds up and the error's share falls
 DEEP = (6, 6, 6, 6, 6, 6)
-QUICK: dict[str, Any] = {
-    "seeds": 3,
-    "networks": [((4, 4, 4), 2), ((5, 5, 5, 5), 2), ((10, 10, 10), 3), (DEEP, 2)],
-    "gradients": GRADIENTS,
-    "longer": 4,
-}
-FULL: dict[str, Any] = QUICK | {
-    "seeds": 5,
-    "networks": [
-        *QUICK["networks"][:3], ((20, 20, 20), 5), ((10, 20, 20, 10), 4), ((30, 40, 30), 8),
-        (DEEP, 2),
-    ],
-    "longer": 10,
-}  # fmt: skip
+NETWORKS = (((4, 4, 4), 2), ((5, 5, 5, 5), 2), ((10, 10, 10), 3))
+LARGE = (((20, 20, 20), 5), ((10, 20, 20, 10), 4), ((30, 40, 30), 8))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the experiment is.
+
+    Attributes:
+        seeds: estimates of each case.
+        networks: widths and rank of the deep linear networks; the last is of widths :data:`DEEP`.
+        gradients: of each chain.
+        longer: how many times as many in the longer runs of the last network.
+    """
+
+    seeds: int
+    networks: tuple[tuple[tuple[int, ...], int], ...]
+    longer: int
+    gradients: int = GRADIENTS
+
+
+QUICK = Size(3, (*NETWORKS, (DEEP, 2)), longer=4)
+FULL = Size(5, (*NETWORKS, *LARGE, (DEEP, 2)), longer=10)
 
 
 @dataclass(frozen=True)
@@ -67,13 +76,13 @@ class Case:
 
 def run(*, quick: bool, progress: bool) -> Outcome:
     """Quick: 3 seeds and networks of up to 300 weights. Full: 5 seeds, up to 2400."""
-    setting = QUICK if quick else FULL
-    seeds = range(setting["seeds"])
+    size = QUICK if quick else FULL
+    seeds = range(size.seeds)
     cases = [regular(1e3), regular(1e5), product(1, 1), product(1, 2)]
-    cases += [network(widths, rank) for widths, rank in setting["networks"]]
-    count = setting["gradients"]
+    cases += [network(widths, rank) for widths, rank in size.networks]
+    count = size.gradients
     rows = [judged(one, [_estimate(one, count, progress, seed=s) for s in seeds]) for one in cases]
-    arms = starts(rows[-1], cases[-1], count, setting["longer"], progress)
+    arms = starts(rows[-1], cases[-1], count, size.longer, progress)
     every = [pair for row in rows for pair in zip(row["errors"], row["warnings"], strict=True)]
     silent = sum(abs(error) > FAR and not names for error, names in every)
     false = [bool(names) for error, names in every if abs(error) < NEAR]

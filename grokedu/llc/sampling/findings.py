@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from grokedu.llc.exact.quadratic import step_size_bias
 from grokedu.llc.sampling.diagnostics import drift, monte_carlo_error, split_rhat
 
 RHAT = 1.2  # many short chains: what they differ by is in the error already, a start is not
@@ -69,6 +69,7 @@ class Evidence:
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
     """Everything that may be wrong with the estimate, the worst first.
 
+    >>> import torch
     >>> from dataclasses import replace
     >>> noise = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
     >>> evidence = Evidence(
@@ -193,11 +194,9 @@ def _about_the_chains(evidence: Evidence, value: float, error: float) -> list[Fi
 
 
 def _step_size_bias(evidence: Evidence) -> float:
-    """Of SGLD on the quadratic: sum of nbeta h / (2 kappa) * (1 / (1 - step kappa / 4) - 1)."""
-    bent = evidence.nbeta * evidence.eigenvalues.double().clamp(min=0)
-    stiffness = bent + evidence.gamma
-    ratio = (evidence.step_size or 0.0) * stiffness / 4
-    if bool((ratio >= 1).any()):
+    """What SGLD's step size adds on the quadratic of these eigenvalues; inf if it diverges."""
+    step, nbeta, gamma = evidence.step_size or 0.0, evidence.nbeta, evidence.gamma
+    bent = evidence.eigenvalues.double().clamp(min=0).cpu().numpy()
+    if step * (nbeta * bent.max() + gamma) >= 4:
         return math.inf
-    share = torch.where(stiffness > 0, bent / stiffness, 0.0)
-    return (share / 2 * ratio / (1 - ratio)).sum().item()
+    return step_size_bias(bent, nbeta, gamma, step_size=step)

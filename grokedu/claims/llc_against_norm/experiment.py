@@ -1,19 +1,9 @@
-"""Is the learning coefficient another word for the weight norm?
-
-Three places where the two part. Two points of equal norm on the zero set of one deep linear
-network: their coefficients differ where gamma keeps the chains beside them, and at a small gamma
-the chains slide along the zero set to where the coefficient is least. One orbit of its scale
-symmetry, along which the coefficient is the same and the norm is not. And a network that groks,
-along training.
-
-A network of two layers, from M inputs by H hidden to N outputs, is 0 where the second times the
-first is. At a point where their ranks b and a add up to H the zero set is smooth and of codimension
-``N a + M b - a b``: the coefficient is half of that, with m = 1.
-"""
+"""Points of a deep linear network and checkpoints of runs: the estimates, and the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grokedu.claims.llc_against_norm.figure import figure
 from grokedu.claims.outcome import Outcome, Verdict, said
-from grokedu.figures.style import BLACK, SERIES, Described, count, log_scale, panels
 from grokedu.llc import LLC, llc_along
 from grokedu.llc.exact.known import Known, deep_linear
 from grokedu.measures import l2_norm
@@ -39,24 +29,37 @@ ORBIT_GAMMAS = (1.0, 100.0)
 EQUAL_GAMMAS = (100.0, 1.0)  # the first keeps the chains beside w*, of norm 2; the other does not
 NEAR = 0.05
 STEPS, FRACTION, GAMMA = (123, 369, 615, 1200), 0.5, 10.0
-QUICK: dict[str, Any] = {
-    "p": 31,
-    "width": 128,
-    "seeds": 3,
-    "chains": 4,
-    "gradients": 800,
-    "linear_gradients": 4800,
-}
-FULL: dict[str, Any] = QUICK | {"seeds": 10, "gradients": 3200}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the experiment is.
+
+    Attributes:
+        p, width: of the networks that grok.
+        seeds: how many of them.
+        chains, gradients: of an estimate along training, each chain so many gradients.
+        linear_gradients: those of a chain for the deep linear network.
+    """
+
+    p: int = 31
+    width: int = 128
+    seeds: int = 3
+    chains: int = 4
+    gradients: int = 800
+    linear_gradients: int = 4800
+
+
+QUICK, FULL = Size(), Size(seeds=10, gradients=3200)
 
 
 def run(*, quick: bool, progress: bool) -> Outcome:
     """Quick: 3 runs of p = 31, 800 gradients. Full: 10 runs, four times the gradients."""
-    setting = QUICK if quick else FULL
-    linear = setting["linear_gradients"]
+    size = QUICK if quick else FULL
+    linear = size.linear_gradients
     equal, sliding = (equal_norms(gamma, linear, progress) for gamma in EQUAL_GAMMAS)
     orbits = {gamma: orbit(gamma, linear, progress) for gamma in ORBIT_GAMMAS}
-    trained = grokking(setting, progress)
+    trained = grokking(size, progress)
     parts = {
         "equal norm, different coefficients": all(abs(p["error"]) <= NEAR for p in equal),
         "equal coefficient, different norms": all(
@@ -102,7 +105,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
             "orbit": [{"gamma": gamma, "points": points} for gamma, points in orbits.items()],
             "grokking": trained,
         },
-        seeds=[*range(setting["seeds"])],
+        seeds=[*range(size.seeds)],
         draw=partial(figure, equal, orbits, trained),
     )
 
@@ -159,14 +162,14 @@ def _estimated(
     ]
 
 
-def grokking(setting: Mapping[str, Any], progress: bool) -> dict[str, Any]:
+def grokking(size: Size, progress: bool) -> dict[str, Any]:
     """Runs of modular addition with the coefficient, the norm and the test loss along them.
 
     Under the cross-entropy, without weight decay inside: there is no finite minimum, and the value
     is a statistic at this gamma and nbeta.
     """
-    p, seeds = setting["p"], [*range(setting["seeds"])]
-    model, task = TwoLayer(p, setting["width"]), partial(make_task, "modular_addition", p, FRACTION)
+    p, seeds = size.p, [*range(size.seeds)]
+    model, task = TwoLayer(p, size.width), partial(make_task, "modular_addition", p, FRACTION)
     runs = train(
         model,
         task,
@@ -189,8 +192,8 @@ def grokking(setting: Mapping[str, Any], progress: bool) -> dict[str, Any]:
                 model=loss,
                 n=len(data.train),
                 gamma=GAMMA,
-                chains=setting["chains"],
-                gradients=setting["gradients"],
+                chains=size.chains,
+                gradients=size.gradients,
                 progress=progress,
             )
         )
@@ -228,78 +231,3 @@ def grokking(setting: Mapping[str, Any], progress: bool) -> dict[str, Any]:
         "rise": bootstrap(norms[:, -1] / norms[:, 0]),
         "warned": ", ".join(warned) or "none",
     }
-
-
-def figure(
-    equal: Sequence[Mapping[str, Any]],
-    orbits: Mapping[float, Sequence[Mapping[str, Any]]],
-    trained: Mapping[str, Any],
-    *,
-    title: str = "",
-) -> Described:
-    """Left, points of a deep linear network; right, runs along training, each a line.
-
-    Args:
-        equal: points of equal norm, with "norm", "value", "standard_error", "llc" and "gamma".
-        orbits: the same for points of one orbit of the scale symmetry, by gamma.
-        trained: as :func:`grokking` gives.
-        title: drawn above, if any.
-    """
-    figure, (left, right) = panels(2, width=10.4, height=4.2, gap=0.95)
-    said = []
-    names = [
-        f"one norm, γ = {equal[0]['gamma']:g}",
-        *(f"one orbit, γ = {gamma:g}" for gamma in orbits),
-    ]
-    for name, points, style in zip(names, (equal, *orbits.values()), SERIES, strict=False):
-        left.errorbar(
-            [p["norm"] for p in points],
-            [p["value"] for p in points],
-            yerr=[p["standard_error"] for p in points],
-            label=name,
-            **{**style, "ls": "", "ms": 5},
-        )
-        each = ", ".join(f"{p['value']:.2f} at {p['norm']:.2f}" for p in points)
-        exact = ", ".join(f"{value:g}" for value in dict.fromkeys(p["llc"] for p in points))
-        said.append(f"{name}: {each} (λ = {exact})")
-    levels = sorted({p["llc"] for points in (equal, *orbits.values()) for p in points})
-    for level in levels:
-        left.axhline(level, color=BLACK, lw=0.8, ls=":")
-        left.text(
-            0.99, level, f"λ = {level:g}", transform=left.get_yaxis_transform(), fontsize=8,
-            ha="right", va="bottom",
-        )  # fmt: skip
-    left.set(xlabel="L2 norm", ylabel="estimate λ̂", title="a deep linear network, 4-4-4")
-    low, high = left.get_ylim()
-    left.set_ylim(low - 0.4 * (high - low), high)  # room for the legend
-    left.legend(frameon=False, fontsize=8, loc="lower right")
-    steps = [cell["step"] for cell in trained["cells"]]
-    for run, style in zip(trained["runs"], SERIES * len(trained["runs"]), strict=False):
-        right.plot(run["norm"], run["llc"], label=f"seed {run['seed']}", **{**style, "ms": 4})
-    for cell in trained["cells"]:
-        right.annotate(
-            f"step {cell['step']}",
-            (cell["norm"]["value"], cell["llc"]["value"]),
-            xytext=(6, 6),
-            textcoords="offset points",
-            fontsize=8,
-        )
-    if np.min([run["llc"] for run in trained["runs"]]) > 0:
-        log_scale(right, "y", subs=(1.0, 2.0, 5.0))
-    right.set(xlabel="L2 norm", ylabel=f"λ̂ at γ = {trained['gamma']:g}")
-    right.set_title("modular addition, along training")
-    right.margins(x=0.12)
-    right.legend(frameon=False, fontsize=8, loc="lower left")
-    for axes in (left, right):
-        axes.title.set_fontsize(10)
-    if title:
-        figure.suptitle(title, fontsize=10)
-    medians = ", ".join(
-        f"{cell['llc']['value']:.3g} at {cell['norm']['value']:.3g}" for cell in trained["cells"]
-    )
-    figure.alt = (
-        f"Two panels, the estimated learning coefficient against the L2 norm. Left, a deep linear "
-        f"network, {'; '.join(said)}. Right, {count(len(trained['runs']), 'run')} of modular "
-        f"addition, medians at steps {', '.join(map(str, steps))}: {medians}."
-    )
-    return figure
