@@ -66,7 +66,11 @@ def predicted(runs: Runs, at: int) -> Array:
 
 
 def judge(found: Found) -> Verdict:
-    """Whether the six are within a tenth of each other, and all others below a tenth of them."""
+    """Whether the six are within a tenth of each other, and all others below a tenth of them.
+
+    >>> judge(measure())
+    'holds in a window'
+    """
     equal = bool((spread(found.decayed, -1) < 1.1).all())
     gone = all(bool((share < 0.1).all()) for share in shares(found.decayed).values())
     return "holds" if equal and gone else "holds in a window" if equal or gone else "fails"

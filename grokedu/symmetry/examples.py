@@ -79,17 +79,30 @@ class ReluNetwork:
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> dict[str, Tensor]:
-        """Normal weights: A over 2, b over 3, W over 4; a leading axis for several generators."""
+        """Normal weights: A over 2, b over 3, W over 4; a leading axis for several generators.
+
+        >>> draws = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+        >>> many = ReluNetwork().init(draws)
+        >>> alone = ReluNetwork().init(torch.Generator().manual_seed(1))
+        >>> many["A"].shape, torch.equal(many["A"][1], alone["A"])
+        (torch.Size([2, 4, 16]), True)
+        """
         if isinstance(generator, torch.Generator):
-            shapes = (("A", (self.inputs, self.width), 2), ("b", (self.width,), 3))
-            return {
-                name: (torch.randn(shape, generator=generator, dtype=torch.float64) / over).to(
-                    device=device, dtype=dtype
-                )
-                for name, shape, over in (*shapes, ("W", (self.width, self.outputs), 4))
-            }
-        runs = [self.init(one, dtype, device) for one in generator]
-        return {name: torch.stack([run[name] for run in runs]) for name in runs[0]}
+            return {k: v.to(device=device, dtype=dtype) for k, v in self._drawn(generator).items()}
+        runs = [self._drawn(one) for one in generator]
+        return {
+            name: torch.stack([run[name] for run in runs]).to(device=device, dtype=dtype)
+            for name in runs[0]
+        }
+
+    def _drawn(self, generator: torch.Generator) -> dict[str, Tensor]:
+        shapes = {
+            "A": (self.inputs, self.width), "b": (self.width,), "W": (self.width, self.outputs)
+        }  # fmt: skip
+        return {
+            name: torch.randn(shape, generator=generator, dtype=torch.float64) / over
+            for (name, shape), over in zip(shapes.items(), (2, 3, 4), strict=True)
+        }
 
     def apply(self, params: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Outputs (..., n, O) for inputs (n, I), the same for all runs."""
