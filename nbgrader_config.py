@@ -1,4 +1,4 @@
-"""How nbgrader's own commands work here; run them from this folder.
+"""nbgrader's configuration for this course. Run its commands in this folder:
 
 nbgrader generate_assignment 01_grokking     solutions/ -> course/
 nbgrader autograde 01_grokking               gradebook/submitted/ -> gradebook/autograded/
@@ -15,7 +15,7 @@ from grokedu.grading.judging.preprocessors import (
 
 root = Path(__file__).resolve().parent
 gradebook = root / "gradebook"
-gradebook.mkdir(exist_ok=True)  # SQLite makes the database, not its folder
+gradebook.mkdir(exist_ok=True)  # SQLite makes the database, but not its folder
 
 c = get_config()
 

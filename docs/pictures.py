@@ -1,7 +1,7 @@
-"""Make the pictures of the guide and of README.md again: `python docs/pictures.py`.
+"""Make the pictures of the instructor's guide and of README.md: `python docs/pictures.py`.
 
-The guide's are what `tests/browser/test_formgrader.py` sees in chromium, with fewer colours;
-README's is what its own lines draw.
+Those of the guide are screenshots that `tests/browser/test_formgrader.py` takes in chromium, with
+fewer colours. That of README.md is drawn by its own example.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ COLOURS = 64
 
 
 def main() -> int:
-    """Run README's lines, then the test that takes the guide's pictures; returns its status."""
+    """Run the example of README.md and the test that takes the screenshots.
+
+    Returns:
+        The exit status of the test.
+    """
     readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
     for example in re.findall(r"```python\n(.*?)```", readme, re.S):
         exec(example, {})
     plt.savefig(HERE / "ensemble.png", dpi=90)
     with tempfile.TemporaryDirectory() as folder:
         test = [sys.executable, "-m", "pytest", "-q", "tests/browser/test_formgrader.py"]
-        test += ["-k", "not guide"]  # which compares the pictures with the guide
+        test += ["-k", "not guide"]  # that test compares the pictures with the guide
         settings = os.environ | {"GROKEDU_SCREENSHOTS": folder}
         status = subprocess.run(test, cwd=HERE.parent, env=settings, check=False).returncode
         for taken in sorted(Path(folder).glob("*.png")):

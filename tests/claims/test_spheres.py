@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from grokedu.claims.mnist import TEST, mnist_split
 
 from grokedu.claims import effective_learning_rate, mnist_landscape, modular_sphere
-from grokedu.claims.mnist import TEST, mnist_split
 from grokedu.figures import Arm
 from grokedu.models.mlp import MLP
 from grokedu.models.two_layer import TwoLayer

@@ -1,8 +1,8 @@
 """One call of a learner's function: a request goes out and a reply comes back, both plain data.
 
-A judge in another process sends a request as bytes through a pipe, and `respond` answers it beside
-the learner's code. `local` makes the same call within one process, where nothing is encoded: values
-are copied, and refused where they would not cross.
+A judge in another process sends a request as bytes through a pipe, and `respond` answers it in the
+process of the learner's code. `local` makes the same call within one process. Nothing is encoded
+then: values are copied, and those that are not plain data are refused.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ Caller = Callable[[Request], Reply]
 
 
 def local(functions: Mapping[str, Any]) -> Caller:
-    """A caller for functions of this process. Values are copied, and must be ones that would cross.
+    """A caller for functions of this process. Values are copied, and must be plain data.
 
     Args:
         functions: the functions that can be called, by name.
@@ -99,7 +99,10 @@ def write_request(request: Request) -> bytes:
     """Encode a request.
 
     Raises:
-        WireError: an argument does not cross.
+        WireError: an argument is not plain data.
+
+    >>> wire.decode(write_request(Request("double", (21,))))
+    ['double', None, 5.0, [21], {}]
     """
     return wire.encode(_parts(request))
 
@@ -131,7 +134,7 @@ def respond(functions: Mapping[str, Any], message: bytes) -> bytes:
 def _carry_out(
     functions: Mapping[str, Any], request: Sequence[Any], send: Callable[[object], Sent]
 ) -> Sent:
-    """Call the function of a request, and send what came of it."""
+    """Call the function that a request names, and send the reply."""
     name, probe, seconds, args, kwargs = request
     if name not in functions:
         return send({"status": "missing"})
@@ -151,13 +154,13 @@ def _carry_out(
         except BaseException as error:
             raised = error
 
-        def answer() -> Sent:
+        def send_reply() -> Sent:
             data = _raised(raised) if raised is not None else reply
             return send(data | {"printed": printed.getvalue()})
 
-        # Encoding a result or an error may run the learner's code again, so it is guarded too.
+        # Sending a result or an error may run the learner's code again, so it is guarded too.
         try:
-            return call_within(seconds, answer)
+            return call_within(seconds, send_reply)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -166,7 +169,7 @@ def _carry_out(
 
 
 def _raised(error: BaseException) -> dict[str, Any]:
-    """The reply that an exception makes."""
+    """The reply to a call that raised."""
     if isinstance(error, TimeLimit):
         return {"status": "timed out"}
     if isinstance(error, NotImplementedError) and not error.args:

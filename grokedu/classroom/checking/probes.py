@@ -43,7 +43,7 @@ def probe(function: Probe) -> Probe:
         ValueError: another probe has that name.
     """
     if PROBES.setdefault(function.__name__, function) is not function:
-        raise ValueError(f"there already is a probe named {function.__name__!r}")
+        raise ValueError(f"there is a probe named {function.__name__!r} already")
     return function
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Outcome(str, Enum):
-    """How an answer fared; in JSON, and beside a string, it is its own text.
+    """How an answer fared. It is a string, and JSON holds it as one.
 
     >>> Outcome("not attempted") is Outcome.NOT_ATTEMPTED, f"{Outcome.CORRECT}"
     (True, 'correct')
@@ -28,7 +28,7 @@ class Outcome(str, Enum):
 
     @property
     def sign(self) -> str:
-        """What stands beside its word, so that colour is never the only carrier.
+        """The sign that is shown beside the word, so that nobody depends on the colour.
 
         >>> Outcome.CORRECT.sign
         '✓'
@@ -37,9 +37,13 @@ class Outcome(str, Enum):
 
     @property
     def colour(self) -> str:
-        """Of a card's edge: its contrast is at least 3:1 in JupyterLab's light and dark theme.
+        """The colour of the card's edge.
 
-        Text would need 4.5:1, so that the sign takes the colour of the text.
+        Its contrast is at least 3:1 with the light and the dark theme of JupyterLab. Text needs
+        4.5:1, so the sign has the colour of the text.
+
+        >>> Outcome.CORRECT.colour
+        '#0a8a60'
         """
         return _COLOURS[self]
 
@@ -108,12 +112,12 @@ class Findings:
         object.__setattr__(self, "outcome", Outcome(self.outcome))
 
     def as_data(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """The findings as a dictionary that JSON can hold; `from_data` reads it."""
         return asdict(self) | {"outcome": self.outcome.value, "also": list(self.also)}
 
     @classmethod
     def from_data(cls, data: Any) -> Findings:
-        """Findings from what `as_data` gave, or from anything else that JSON can hold.
+        """Findings from a dictionary that `as_data` made. It cannot be trusted.
 
         Raises:
             ValueError: the data is not the findings of a check.
@@ -152,14 +156,14 @@ class Findings:
 
     @property
     def headline(self) -> str:
-        """The outcome and the points, in a line."""
+        """The outcome, the points and the number of cases that passed, in one line."""
         score = f"{_number(self.points)} of {_number(self.max_points)} points"
         cases = f", {self.passed} of {self.total} cases passed" if self.total else ""
         return f"{self.outcome} — {score}{cases}"
 
     @property
     def details(self) -> list[tuple[str, str]]:
-        """What else there is to say: labels, each with its text."""
+        """Everything else as pairs of a label and a text."""
         rows: list[tuple[str, str]] = []
         if self.failure:
             rows.append((f"First case that failed: {self.failure.case}", self.failure.found))

@@ -38,7 +38,7 @@ _DTYPES = {
     for name in "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 "
     "float64 complex64 complex128".split()
 }
-# What reading bytes of anyone's raises.
+# What reading bytes that cannot be trusted may raise.
 _UNREADABLE = ArithmeticError, LookupError, RuntimeError, SafetensorError, TypeError, ValueError
 # How many bytes of MAX_HEADER a node of the tree, a tensor and a generator count as. So a short
 # message, or a list that contains another one many times, cannot take much memory.
@@ -75,10 +75,10 @@ def encode(value: object) -> bytes:
 
 
 def cross(value: object) -> Any:
-    """The value as it would arrive, without encoding it: a copy, refused where `encode` refuses.
+    """Copy a value as encoding and decoding it would, in less time.
 
     Raises:
-        WireError: the value would not cross.
+        WireError: `encode` would refuse the value.
 
     >>> cross({"x": (1, 2.5, None)})
     {'x': (1, 2.5, None)}
@@ -91,7 +91,7 @@ def cross(value: object) -> Any:
         raise
     except Exception as error:
         raise _not_plain(error) from None
-    if not plain:  # only encoding makes a plain tensor of one that has methods of its own
+    if not plain:  # only encoding turns an instance of a subclass into a plain tensor
         return decode(encode(value))
     return _read(_Reader(writer.tensors), tree)
 
@@ -131,7 +131,7 @@ def _read(reader: _Reader, tree: Any) -> Any:
 
 
 def _not_plain(error: Exception) -> WireError:
-    """Only objects that are not what they say they are lead here, and they may raise anything."""
+    """The error for an object that pretends to be of another type; it may raise anything."""
     return WireError(f"not plain data, though it looks like it: {type(error).__name__}")
 
 

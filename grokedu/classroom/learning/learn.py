@@ -184,9 +184,7 @@ def _copy_new(source: Path, target: Path) -> None:
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    whole = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, whole)
-    whole.replace(target)
+    write_whole(target, source.read_bytes())
 
 
 def _content(cell: dict[str, object]) -> tuple[object, ...]:
