@@ -78,8 +78,8 @@ def grade(round: Round) -> int:
         SandboxError: no sandbox came up.
     """
     require_sandbox(round.plan)
-    with alone(round):
-        round = taken_in(round)
+    with no_other_run(round):
+        round = take_in(round)
         submitted = {each.student: each.digest for each in round.submissions()}
         known = round.course.ledger.all(round.plan.lesson).results
         require_students(round, {*submitted, *known})
@@ -87,14 +87,14 @@ def grade(round: Round) -> int:
         failed = _grade_waiting(round, waiting) if waiting else 0
         for note in penalise(round.course, round.plan.lesson):
             print(printable(note))
-        settled = tell(round, graded_before=len(submitted) - len(waiting))
+        settled = print_summary(round, graded_before=len(submitted) - len(waiting))
     if failed:
         print(f"Not entered: {failed}. Mend what is said above, and give the command again.")
         return NOT_ENTERED
     return ALL_GRADED if settled else SOME_TO_REVIEW
 
 
-def taken_in(round: Round) -> Round:
+def take_in(round: Round) -> Round:
     """The round with its source taken in, and what became of each file said."""
     if round.source is None:
         return round
@@ -113,16 +113,16 @@ def _not_graded(round: Round, submitted: Mapping[str, str]) -> set[str]:
     ledger, lesson = round.course.ledger, round.plan.lesson
     waiting = {s for s, digest in submitted.items() if not ledger.finished(lesson, s, digest)}
     if waiting:
-        keep_gradebook(round.course)
+        copy_gradebook(round.course)
     enter_lesson(round.course, lesson)
     # As after a gradebook was put back from a backup.
     lost = not_as_recorded(round.course, lesson) & set(submitted)
     if lost and not waiting:
-        keep_gradebook(round.course)
+        copy_gradebook(round.course)
     return waiting | lost
 
 
-def keep_gradebook(course: Course) -> None:
+def copy_gradebook(course: Course) -> None:
     """Copy the gradebook before it is changed, and say where to."""
     print(f"The gradebook is kept as it was: {back_up(course)}")
 
@@ -143,7 +143,7 @@ def _grade_waiting(round: Round, waiting: set[str]) -> int:
     return failed
 
 
-def tell(round: Round, graded_before: int) -> bool:
+def print_summary(round: Round, graded_before: int) -> bool:
     """Print the table and what to look at; returns whether nothing needs review any more."""
     lesson = round.plan.lesson
     records = round.course.ledger.all(lesson)
@@ -159,7 +159,7 @@ def tell(round: Round, graded_before: int) -> bool:
 
 
 @contextmanager
-def alone(round: Round) -> Iterator[None]:
+def no_other_run(round: Round) -> Iterator[None]:
     """Keep other runs from grading the same lesson.
 
     Raises:

@@ -161,7 +161,7 @@ def enter_lesson(course: Course, lesson: str) -> None:
         notebook, resources = kind(config=course.config, enabled=True)(notebook, resources)
 
     book = course.gradebook
-    with book.alone():
+    with book.exclusively():
         if book.look(lambda: _entered(course, lesson)) == _wanted(notebook):
             return
         book.change(lambda: book.update_or_create_assignment(lesson))

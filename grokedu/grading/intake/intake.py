@@ -25,7 +25,7 @@ from grokedu.grading.intake.naming import (
     look_alikes,
     owner,
     shown,
-    stand_in,
+    substitute_id,
 )
 from grokedu.grading.intake.reading import Refused, open_folder, read_file
 from grokedu.grading.result import Submission
@@ -149,7 +149,7 @@ def _take(
         content = archive.read(by_name[name])
         outcome, odd = _place(submitted, student, lesson, content, student in alike)
     except Refused as refusal:
-        return Taken(file, stand_in(student), REFUSED, str(refusal), notes)
+        return Taken(file, substitute_id(student), REFUSED, str(refusal), notes)
     return Taken(file, student, outcome, notes=(*notes, *odd))
 
 
@@ -208,7 +208,7 @@ def handed_in(submitted: Path, lesson: str, taken: Iterable[Taken] = ()) -> Iter
             others = ", ".join(sorted(map(ascii, alike[student])))
             note = f"another id differs only by case or by its letters' form: {others}"
             found = replace(found, notes=(*found.notes, note))
-        yield replace(found, student=stand_in(student))
+        yield replace(found, student=substitute_id(student))
 
 
 def _students(submitted: Path, lesson: str) -> set[str]:

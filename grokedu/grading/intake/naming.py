@@ -134,12 +134,12 @@ def id_problem(student: str) -> str:
     return ""
 
 
-def stand_in(student: str) -> str:
+def substitute_id(student: str) -> str:
     """A name for reporting someone whose id cannot be used; itself an id, and no one else's.
 
-    >>> stand_in("ada")
+    >>> substitute_id("ada")
     'ada'
-    >>> stand_in(" ada")
+    >>> substitute_id(" ada")
     'ada�afbe5890'
     """
     if not id_problem(student):

@@ -27,7 +27,7 @@ class Plan:
         find: from the lesson's name to the `Lesson`; must be importable where grading happens.
         release: the notebook as it was released, as bytes.
         seed: the instructor's; no case, and nothing in the sandbox, gives it away.
-        references: by exercise, for the stand-in: see `LessonStub`.
+        references: by exercise, for the stub: see `LessonStub`.
         confined: whether the learner's code is held in a sandbox.
         hidden: files and folders that stay out of it.
         cell_seconds, check_seconds, student_seconds: what a cell, all calls of a check, and all of
@@ -71,7 +71,7 @@ def make_plan(
 ) -> Plan:
     """The plan for a lesson of this name.
 
-    References are told to the sandbox only if the lesson's module is one that everybody has:
+    References go into the sandbox only if the lesson's module is one that everybody has:
     ``published`` is what its name starts with. Those of an instructor's own lesson stay secret.
 
     Args:

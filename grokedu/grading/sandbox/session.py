@@ -78,11 +78,11 @@ class Session:
         message = json.dumps({"source": source, "seconds": seconds}).encode()
         started = time.monotonic()
         try:
-            told = self._ask(worker.CELL + message, min(PATIENCE * seconds, most), dict)
+            reply = self._ask(worker.CELL + message, min(PATIENCE * seconds, most), dict)
         except SessionEndedError as error:
             return Ran(_ended(error, started, seconds))
-        crash = _whole(read_crash(told["crash"])) if isinstance(told.get("crash"), dict) else None
-        status, printed = told.get("status"), told.get("printed")
+        crash = _whole(read_crash(reply["crash"])) if isinstance(reply.get("crash"), dict) else None
+        status, printed = reply.get("status"), reply.get("printed")
         return Ran(
             status if status in ("ran", "raised", "timed out") else "ended",
             crash,
@@ -136,13 +136,13 @@ class Session:
     def _ask(self, body: bytes, seconds: float, kind: type) -> Any:
         """Exchange a message for JSON of a kind."""
         try:
-            told = json.loads(self._exchange(body, seconds, SMALL))
+            reply = json.loads(self._exchange(body, seconds, SMALL))
         except (ValueError, RecursionError):
-            told = None
-        if not isinstance(told, kind):
+            reply = None
+        if not isinstance(reply, kind):
             self.close()
             raise SessionEndedError("a reply that is not what was asked for")
-        return told
+        return reply
 
     def _exchange(self, body: bytes, seconds: float, most: int) -> bytes:
         """Send a message and receive its reply; end the session when either fails."""
