@@ -46,7 +46,7 @@ def regrade(round: Round, exercises: frozenset[str], apply: bool) -> int:
         exercises: change the scores of these only; of all when empty.
 
     Raises:
-        ValueError: nothing of it was graded before, there is no such exercise, or a source was
+        ValueError: nothing was graded before, there is no such exercise, or a source was
             given.
     """
     if round.source is not None:
@@ -108,7 +108,7 @@ def _why_kept(old: Result, new: Result, exercises: frozenset[str]) -> str:
 
 
 def _merged(round: Round, old: Result, new: Result, exercises: frozenset[str]) -> Result:
-    """The new result, but for exercises that are to stay as they were."""
+    """The new result, except for exercises that are to stay as they were."""
     if not exercises or GRADED not in (old.status, new.status) or old.status != new.status:
         return new
     folder = round.course.folder("autograded", old.student, old.lesson)

@@ -152,10 +152,10 @@ def take_in(round: Round) -> Round:
 
 
 def require_students(round: Round, there: Collection[str]) -> None:
-    """Refuse to grade nobody, or students who handed in nothing.
+    """Refuse a run without students, or with students who handed in nothing.
 
     Raises:
-        ValueError: there is nobody, or not all of those who were asked for.
+        ValueError: there is nobody, or not everybody who was asked for.
     """
     if missing := sorted(round.students - set(there)):
         raise ValueError(

@@ -106,7 +106,7 @@ def course_of(app: NbGrader) -> Course:
     """The course that a command of nbgrader's works on, with what its command line says.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: its ``db_url`` is none.
+        sqlalchemy.exc.ArgumentError: its ``db_url`` is invalid.
     """
     coursedir = app.coursedir
     url = make_url(coursedir.db_url)

@@ -36,11 +36,11 @@ UNDATED = "when it came is not known"
 
 @dataclass(frozen=True)
 class Taken:
-    """What was made of one student's files, or of a file that is no student's.
+    """What was made of one student's files, or of a file that belongs to no student.
 
     Attributes:
         file: its name where it came from.
-        student: whose it is; empty when its name does not tell.
+        student: whose it is; empty when its name does not say.
         outcome: `TAKEN`, `REPLACED` (an earlier hand-in), `SAME` as before, `REFUSED`, or `LEFT`.
         problem: why it was refused or left alone, in a line.
         notes: what was odd about it, a line each.
@@ -178,7 +178,7 @@ def _place(
             stem = hashlib.sha256(earlier).hexdigest()[:8]
             kept.mkdir(parents=True, exist_ok=True)
             write_whole(kept / f"{stem}.ipynb", earlier)
-        if stamped:  # it tells when the earlier came, whatever that was called
+        if stamped:  # it says when the earlier one came, whatever that was called
             kept.mkdir(parents=True, exist_ok=True)
             os.replace(stamp, kept / f"{stem}.timestamp.txt")
     except Refused as refusal:
@@ -188,7 +188,7 @@ def _place(
 
 
 def handed_in(submitted: Path, lesson: str, taken: Iterable[Taken] = ()) -> Iterator[Submission]:
-    """Each student's notebook for a lesson, in order of their ids; none stops the others.
+    """Each student's notebook for a lesson, in order of their ids; no student's stops the others'.
 
     Args:
         taken: what `collect` said: its notes are passed on, and students of whom nothing could be

@@ -32,7 +32,7 @@ def score(verdict: Verdict) -> NotebookNode:
 
 
 def findings_in(outputs: Sequence[Any]) -> Findings | None:
-    """The findings that `score` left in a check cell; None where there are none that are sound."""
+    """The findings that `score` left in a check cell; None where there are no sound ones."""
     for output in outputs:
         data = output.get("data") if isinstance(output, Mapping) else None
         if isinstance(data, Mapping) and FINDINGS in data:

@@ -42,7 +42,7 @@ from grokedu.grading.sandbox.worker import load_torch
 
 
 def assess(submission: Submission, plan: Plan) -> Result:
-    """Grade one submission; whatever is in it, there is a result. Threads take turns.
+    """Grade one submission; there is a result whatever it holds. Threads take turns.
 
     Raises:
         SandboxError: no sandbox could be made, twice: nothing is known about the submission.
@@ -247,8 +247,7 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
 def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) -> int:
     """The seed of one submission's cases: another one for every student and every change of code.
 
-    What a learner's function sees of it tells nothing about the instructor's seed, nor about any
-    other case.
+    What a learner's function sees of it reveals neither the instructor's seed nor any other case.
     """
     parts = "\0".join((str(seed), lesson, exercise, student, code))
     digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).digest()

@@ -1,4 +1,4 @@
-"""Which of a learner's own cells the scores need: all but those that only look at something."""
+"""Which of a learner's own cells the scores need: all except those that only look at something."""
 
 from __future__ import annotations
 

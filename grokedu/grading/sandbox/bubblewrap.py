@@ -43,7 +43,7 @@ class SandboxSettings:
 
 
 def namespaces() -> list[str]:
-    """Bubblewrap's options for a world of one's own."""
+    """Bubblewrap's options for namespaces of its own."""
     return ["--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
 
 
@@ -122,7 +122,7 @@ def _lessons() -> list[str]:
 
 
 def environment(folder: str) -> dict[str, str]:
-    """All that the code may know of the instructor's environment: nothing but this."""
+    """The environment variables that the code finds, and no others."""
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": folder,

@@ -28,7 +28,7 @@ _INSTALL = "on Debian or Ubuntu: apt install bubblewrap libseccomp2"
 
 
 class SandboxError(RuntimeError):
-    """The sandbox could not be made, or is gone; nothing is said about the learner's code."""
+    """The sandbox could not be made, or is gone; this says nothing about the learner's code."""
 
 
 class SandboxLostError(SandboxError):

@@ -1,4 +1,4 @@
-"""A learner's session as the judge sees it: requests out, and replies in that nobody believes."""
+"""A learner's session as the judge sees it: requests go out, and no reply is trusted."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Session:
         )
 
     def calls_reference(self, request: Request | Message, id: str, most: float = math.inf) -> bool:
-        """Whether an answer calls the reference of an exercise, as far as it admits it."""
+        """Whether an answer calls the reference of an exercise, as far as the session admits it."""
         message = _message(request)
         seconds = min(PATIENCE * message.seconds, most)
         try:
@@ -120,14 +120,14 @@ class Session:
             return False
 
     def used(self) -> float:
-        """The processor time it has used so far, as far as it admits it."""
+        """The processor time it has used so far, as far as the session admits it."""
         try:
             return self._ask(worker.USED, GRACE_SECONDS, float)
         except SessionEndedError:
             return math.inf
 
     def took_reference(self, id: str) -> bool:
-        """Whether an answer is the reference of an exercise, as far as it admits it."""
+        """Whether an answer is the reference of an exercise, as far as the session admits it."""
         try:
             return id in self._ask(worker.TAKEN, GRACE_SECONDS, list)
         except SessionEndedError:
@@ -188,7 +188,7 @@ def _ended(error: SessionEndedError, started: float, seconds: float) -> str:
 
 
 def _letters(text: str) -> str:
-    """A text with nothing in it that a file could not hold: JSON lets halves of letters through."""
+    """The text as a file can hold it: JSON lets halves of letters through."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
