@@ -12,8 +12,8 @@ from grokedu.grading.book.course import enter_lesson
 from grokedu.grading.result import GRADED, Result, printable
 from grokedu.grading.run import (
     Round,
-    alone,
-    keep_gradebook,
+    copy_gradebook,
+    no_other_run,
     record,
     require_sandbox,
 )
@@ -46,7 +46,7 @@ def regrade(round: Round, exercises: frozenset[str], apply: bool) -> int:
         exercises: change the scores of these only; of all when empty.
 
     Raises:
-        ValueError: nothing of it was graded before, there is no such exercise, or a source was
+        ValueError: nothing was graded before, there is no such exercise, or a source was
             given.
     """
     if round.source is not None:
@@ -63,7 +63,7 @@ def regrade(round: Round, exercises: frozenset[str], apply: bool) -> int:
     chosen = {s: each for s, each in before.items() if not round.students or s in round.students}
     if not chosen:
         raise ValueError(f"nothing of {round.plan.lesson} was graded before; grade it first")
-    with alone(round):
+    with no_other_run(round):
         return _regrade(round, chosen, exercises, apply)
 
 
@@ -72,7 +72,7 @@ def _regrade(
 ) -> int:
     changed = done = 0
     if apply:
-        keep_gradebook(round.course)
+        copy_gradebook(round.course)
         enter_lesson(round.course, round.plan.lesson)
     again = replace(round, students=frozenset(before))
     with tqdm(total=len(before), unit="student", mininterval=0.5, disable=None) as bar:
@@ -108,7 +108,7 @@ def _why_kept(old: Result, new: Result, exercises: frozenset[str]) -> str:
 
 
 def _merged(round: Round, old: Result, new: Result, exercises: frozenset[str]) -> Result:
-    """The new result, but for exercises that are to stay as they were."""
+    """The new result, except for exercises that are to stay as they were."""
     if not exercises or GRADED not in (old.status, new.status) or old.status != new.status:
         return new
     folder = round.course.folder("autograded", old.student, old.lesson)

@@ -42,7 +42,7 @@ class Result:
     """What grading one submission gave.
 
     Attributes:
-        status: `GRADED`, or `NEEDS_REVIEW` when a person must decide; never a score of 0 instead.
+        status: `GRADED`, or `NEEDS_REVIEW` when a person must decide; it never becomes a 0.
         reasons: why it needs review, in a line each, to be shown to the student too.
         flags: what a person may want to look at though it was graded; for the instructor only.
         exercises: by id: ``outcome``, ``points``, ``of``, ``version`` and the ``misconception``.
@@ -50,7 +50,7 @@ class Result:
         notebook: the graded notebook as JSON text. Its ``metadata["grokedu"]`` has ``status`` and
             ``reasons``; its check cells carry the scores and cards as outputs.
         submission, release: SHA-256 of what was handed in and of the release it was graded by.
-        seed: the instructor's grading seed; 0 is never one.
+        seed: the instructor's grading seed, above 0.
         sandbox: what held the learner's code: "bubblewrap" or "none".
         seconds: how long it took.
     """
@@ -109,7 +109,7 @@ def summary(
     """The table of all students, and what an instructor should look at.
 
     Args:
-        settled: the students who need no review, or none any more since a person gave points.
+        settled: the students who need no review, or no longer need it because a person gave points.
     """
     rows = [("student", "points", "status", "look at")]
     for result in results:
@@ -151,7 +151,7 @@ def is_outdated(result: Result, plan: Plan) -> bool:
 
 
 def printable(text: str) -> str:
-    """A text without anything that would steer a terminal.
+    """A text without anything that would control a terminal.
 
     >>> printable("ada\\x1b[2J")
     'ada�[2J'

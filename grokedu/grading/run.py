@@ -1,8 +1,20 @@
 """`grokedu grade`: a folder of submissions in; a score, a reason and a feedback page for each out.
 
-What is finished stays finished: a result is first in nbgrader's gradebook, then on its feedback
-page, and last in the ledger, and only what stands in the ledger counts as graded. Whatever ends a
-run, the next one goes on where it stopped.
+The sequence, as `grade` goes through it, and where each step is:
+
+1. There is a sandbox (`sandbox.sandbox`), and no other run grades this lesson.
+2. A zip or folder is taken in (`intake.intake`), and what was handed in is looked through.
+3. The gradebook is copied (`book.backup`), and the lesson is entered (`book.course`).
+4. Each submission that has no result yet goes to a process (`judging.batch`), where
+   `judging.assess` reads it (`intake.reading`), puts its answers into the release
+   (`judging.annotations`), runs the cells in a session of the sandbox and judges what comes back
+   (`judging.execution`).
+5. Its result is entered: first into nbgrader's gradebook (`book.gradebook`), then on its feedback
+   page (`page.feedback`), and last into the ledger (`book.ledger`).
+6. Penalties for being late are set, and a table says what to look at (`book.scores`).
+
+What is finished stays finished: only what stands in the ledger counts as graded. Whatever ends a
+run, the next one goes on where it stopped. `regrade` goes through the same steps from 3 on.
 """
 
 from __future__ import annotations
@@ -78,8 +90,8 @@ def grade(round: Round) -> int:
         SandboxError: no sandbox came up.
     """
     require_sandbox(round.plan)
-    with alone(round):
-        round = taken_in(round)
+    with no_other_run(round):
+        round = take_in(round)
         submitted = {each.student: each.digest for each in round.submissions()}
         known = round.course.ledger.all(round.plan.lesson).results
         require_students(round, {*submitted, *known})
@@ -87,14 +99,45 @@ def grade(round: Round) -> int:
         failed = _grade_waiting(round, waiting) if waiting else 0
         for note in penalise(round.course, round.plan.lesson):
             print(printable(note))
-        settled = tell(round, graded_before=len(submitted) - len(waiting))
+        settled = print_summary(round, graded_before=len(submitted) - len(waiting))
     if failed:
         print(f"Not entered: {failed}. Mend what is said above, and give the command again.")
         return NOT_ENTERED
     return ALL_GRADED if settled else SOME_TO_REVIEW
 
 
-def taken_in(round: Round) -> Round:
+def require_sandbox(plan: Plan) -> None:
+    """Refuse to run learners' code unprotected unless that was asked for.
+
+    Raises:
+        ValueError: there is no sandbox; the message says how to get one.
+    """
+    missing = why_not() if plan.confined else ""
+    if missing:
+        raise ValueError(f"{missing}. To grade without a sandbox all the same: --no-sandbox")
+
+
+@contextmanager
+def no_other_run(round: Round) -> Iterator[None]:
+    """Keep other runs from grading the same lesson.
+
+    Raises:
+        ValueError: another run is.
+    """
+    folder = round.course.ledger.folder / round.plan.lesson
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(folder / ".grading")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another run is grading {round.plan.lesson}: wait for its end") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def take_in(round: Round) -> Round:
     """The round with its source taken in, and what became of each file said."""
     if round.source is None:
         return round
@@ -108,21 +151,40 @@ def taken_in(round: Round) -> Round:
     return replace(round, source=None, taken=tuple(taken))
 
 
+def require_students(round: Round, there: Collection[str]) -> None:
+    """Refuse a run without students, or with students who handed in nothing.
+
+    Raises:
+        ValueError: there is nobody, or not everybody who was asked for.
+    """
+    if missing := sorted(round.students - set(there)):
+        raise ValueError(
+            f"nothing was handed in for {round.plan.lesson} by {', '.join(missing)}; look at the "
+            f"folders in {round.submitted}"
+        )
+    if not there:
+        raise ValueError(
+            f"nothing was handed in for {round.plan.lesson}: no "
+            f"{round.submitted}/STUDENT/{round.plan.lesson}/; "
+            "give a zip or a folder of notebooks after the lesson's name to take one in"
+        )
+
+
 def _not_graded(round: Round, submitted: Mapping[str, str]) -> set[str]:
     """The students whose submission has no result, or one that the gradebook does not show."""
     ledger, lesson = round.course.ledger, round.plan.lesson
     waiting = {s for s, digest in submitted.items() if not ledger.finished(lesson, s, digest)}
     if waiting:
-        keep_gradebook(round.course)
+        copy_gradebook(round.course)
     enter_lesson(round.course, lesson)
     # As after a gradebook was put back from a backup.
     lost = not_as_recorded(round.course, lesson) & set(submitted)
     if lost and not waiting:
-        keep_gradebook(round.course)
+        copy_gradebook(round.course)
     return waiting | lost
 
 
-def keep_gradebook(course: Course) -> None:
+def copy_gradebook(course: Course) -> None:
     """Copy the gradebook before it is changed, and say where to."""
     print(f"The gradebook is kept as it was: {back_up(course)}")
 
@@ -143,7 +205,14 @@ def _grade_waiting(round: Round, waiting: set[str]) -> int:
     return failed
 
 
-def tell(round: Round, graded_before: int) -> bool:
+def record(round: Round, result: Result) -> None:
+    """Enter a result where it belongs: the gradebook, the feedback page, and last the ledger."""
+    notes = publish(round.course, result)
+    feedback.write(round.course, result.student, round.plan.lesson, round.title)
+    round.course.ledger.write(replace(result, flags=(*result.flags, *notes)))
+
+
+def print_summary(round: Round, graded_before: int) -> bool:
     """Print the table and what to look at; returns whether nothing needs review any more."""
     lesson = round.plan.lesson
     records = round.course.ledger.all(lesson)
@@ -156,60 +225,3 @@ def tell(round: Round, graded_before: int) -> bool:
     for pair in similar_answers(answers, answers_given(round.plan)):
         print(printable(str(pair)))
     return not records.damaged and all(each.student in settled for each in results)
-
-
-@contextmanager
-def alone(round: Round) -> Iterator[None]:
-    """Keep other runs from grading the same lesson.
-
-    Raises:
-        ValueError: another run is.
-    """
-    folder = round.course.ledger.folder / round.plan.lesson
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(folder / ".grading")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ValueError(f"another run is grading {round.plan.lesson}: wait for its end") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def require_students(round: Round, there: Collection[str]) -> None:
-    """Refuse to grade nobody, or students who handed in nothing.
-
-    Raises:
-        ValueError: there is nobody, or not all of those who were asked for.
-    """
-    if missing := sorted(round.students - set(there)):
-        raise ValueError(
-            f"nothing was handed in for {round.plan.lesson} by {', '.join(missing)}; look at the "
-            f"folders in {round.submitted}"
-        )
-    if not there:
-        raise ValueError(
-            f"nothing was handed in for {round.plan.lesson}: no "
-            f"{round.submitted}/STUDENT/{round.plan.lesson}/; "
-            "give a zip or a folder of notebooks after the lesson's name to take one in"
-        )
-
-
-def record(round: Round, result: Result) -> None:
-    """Enter a result where it belongs: the gradebook, the feedback page, and last the ledger."""
-    notes = publish(round.course, result)
-    feedback.write(round.course, result.student, round.plan.lesson, round.title)
-    round.course.ledger.write(replace(result, flags=(*result.flags, *notes)))
-
-
-def require_sandbox(plan: Plan) -> None:
-    """Refuse to run learners' code unprotected unless that was asked for.
-
-    Raises:
-        ValueError: there is no sandbox; the message says how to get one.
-    """
-    missing = why_not() if plan.confined else ""
-    if missing:
-        raise ValueError(f"{missing}. To grade without a sandbox all the same: --no-sandbox")

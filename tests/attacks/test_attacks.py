@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell
 
-from grokedu.grading.intake.naming import stand_in
+from grokedu.grading.intake.naming import substitute_id
 from grokedu.grading.judging.assess import case_seed
 from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
 from grokedu.grading.sandbox.sandbox import why_not
@@ -112,7 +112,7 @@ def hand_in(attacks: list[Attack], world: Path) -> dict[str, Attack]:
         for place, attack in enumerate(of_lesson):
             student = attack.student or f"{place:03}-{attack.name}"
             attack.hand_in(submitted, student, world)
-            named[f"{lesson}/{stand_in(student)}"] = attack
+            named[f"{lesson}/{substitute_id(student)}"] = attack
             if place % 10 == 0:
                 lay(submitted, f"{place:03}-a-{HONEST}", honest(lesson, place // 10), lesson)
         lay(submitted, f"zzz-{HONEST}", honest(lesson, 0), lesson)

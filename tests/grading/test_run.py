@@ -19,8 +19,8 @@ from grokedu.grading.run import (
     NOT_ENTERED,
     SOME_TO_REVIEW,
     Round,
-    alone,
     grade,
+    no_other_run,
 )
 from grokedu.lessons import find
 from tests.grading.coursefolder import START, course_folder, hand_in, result
@@ -221,7 +221,10 @@ def test_one_student_who_cannot_be_entered_costs_no_other_anything(round, execut
 
 
 def test_two_runs_at_once_are_one_too_many(round):
-    with alone(round), pytest.raises(ValueError, match="another run is grading 00_start_here"):
+    with (
+        no_other_run(round),
+        pytest.raises(ValueError, match="another run is grading 00_start_here"),
+    ):
         grade(round)
     assert grade(round) == ALL_GRADED
 

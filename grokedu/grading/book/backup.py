@@ -29,7 +29,7 @@ def back_up(course: Course) -> Path:
     Other processes may write meanwhile: the copy has the gradebook as it is at one moment.
 
     Returns:
-        The copy, which only its owner can read; its name tells the time in UTC.
+        The copy, which only its owner can read; its name holds the time in UTC.
 
     Raises:
         ValueError: the database is of a kind that cannot be copied here, or ``pg_dump`` is missing.
@@ -75,7 +75,7 @@ def all_backups(course: Course) -> list[Path]:
 
 
 def _free(folder: Path, suffix: str) -> Path:
-    """A name by the time; two copies within a second are told apart, and still sort by time."""
+    """A name by the time; two copies within a second get other names, and still sort by time."""
     moment = datetime.now(timezone.utc)
     name = f"gradebook-{moment:%Y%m%d-%H%M%S}"
     if any(folder.glob(f"{name}*")):
@@ -105,7 +105,7 @@ def _copy_postgresql(url: URL, to: Path) -> None:
     command = [program, "--format=custom", "--no-password", f"--file={to}"]
     try:
         run = subprocess.run(
-            [*command, f"--dbname={_told(given)}"],
+            [*command, f"--dbname={_connection_string(given)}"],
             env=os.environ | ({"PGPASSWORD": password} if password else {}),
             capture_output=True,
             text=True,
@@ -118,10 +118,10 @@ def _copy_postgresql(url: URL, to: Path) -> None:
         raise RuntimeError(f"pg_dump could not copy the gradebook: {run.stderr.strip()}")
 
 
-def _told(settings: dict[str, Any]) -> str:
+def _connection_string(settings: dict[str, Any]) -> str:
     r"""libpq's connection string; what is not set is left to libpq (PostgreSQL manual, 34.1.1).
 
-    >>> _told({"host": "db", "user": None, "dbname": "it's"})
+    >>> _connection_string({"host": "db", "user": None, "dbname": "it's"})
     "host='db' dbname='it\\'s'"
     """
     quoted = {

@@ -47,7 +47,7 @@ class WholeGradebook(Gradebook):
     def __init__(self, url: str, course_id: str) -> None:
         self.url = make_url(url)
         _load_driver(self.url)
-        with self.alone(), _own_programs():
+        with self.exclusively(), _own_programs():
             if self.is_sqlite and not Path(self.url.database or "").exists():
                 _make_sqlite(self.url)
             super().__init__(self.patient_url, course_id)
@@ -69,7 +69,7 @@ class WholeGradebook(Gradebook):
         return str(url.render_as_string(hide_password=False))
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusively(self) -> Iterator[None]:
         """Keep out the other processes that ask for this: for changes to the course itself."""
         if self.is_sqlite:
             file = Path(self.url.database or "")

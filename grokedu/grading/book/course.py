@@ -106,7 +106,7 @@ def course_of(app: NbGrader) -> Course:
     """The course that a command of nbgrader's works on, with what its command line says.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: its ``db_url`` is none.
+        sqlalchemy.exc.ArgumentError: its ``db_url`` is invalid.
     """
     coursedir = app.coursedir
     url = make_url(coursedir.db_url)
@@ -161,7 +161,7 @@ def enter_lesson(course: Course, lesson: str) -> None:
         notebook, resources = kind(config=course.config, enabled=True)(notebook, resources)
 
     book = course.gradebook
-    with book.alone():
+    with book.exclusively():
         if book.look(lambda: _entered(course, lesson)) == _wanted(notebook):
             return
         book.change(lambda: book.update_or_create_assignment(lesson))

@@ -1,4 +1,4 @@
-"""Removing a student's data wherever a course keeps it, and saying first what that would be.
+"""Removing a student's data wherever a course keeps it, after listing what would go.
 
 Gradebook and ledger go before files, so that whenever this is killed, doing it again completes it.
 Backups hold everybody's data: a fresh one is made without it, and the earlier ones go.
@@ -25,7 +25,7 @@ from grokedu.grading.book.connection import WAIT_SECONDS
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.ledger import check_student
 
-# What was handed in goes last: its age tells whose turn it is, should this be killed before.
+# What was handed in goes last: its age decides whose turn it is, should this be killed before.
 STEPS = ("feedback", "autograded", "replaced", "submitted")
 DAY = 24 * 60 * 60
 
@@ -49,7 +49,7 @@ class Removal:
     applied: bool
 
     def lines(self, root: Path) -> list[str]:
-        """It in words, a line each; paths are given from the course's folder."""
+        """The removal in words, a line each; paths are given from the course's folder."""
         if not self.entries:
             return ["Nobody's data is that old."]
         lines = []
@@ -79,7 +79,7 @@ def forget(
         apply: remove it; otherwise it is only said what would go.
 
     Raises:
-        ValueError: an id that can be none, neither or both ways to say whom, or a folder of the
+        ValueError: an invalid id, neither or both ways to say whom, or a folder of the
             course that leads out of it.
         OSError: something cannot be removed; what was not removed yet is still found.
     """
@@ -228,7 +228,7 @@ def _is_id(name: str) -> bool:
 
 
 def _notes(course: Course, students: Sequence[str]) -> list[str]:
-    """Where else students may be named, which nobody but a person can tell."""
+    """Where else students may be named, which only a person can tell."""
     folder = course.root / "gradebook"
     found = [*folder.glob("*.csv"), *(path for path in folder.glob("downloaded/*"))]
     notes = [f"look yourself whether it names them: {path}" for path in sorted(found)]

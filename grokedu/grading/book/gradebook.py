@@ -48,7 +48,7 @@ def publish(course: Course, result: Result, timestamp: datetime | None = None) -
         What an instructor should know of it, in a line each.
 
     Raises:
-        ValueError: the student's id can be none, or the lesson was not entered.
+        ValueError: the student's id is invalid, or the lesson was not entered.
         sqlalchemy.exc.SQLAlchemyError: the gradebook could not be written for about a minute.
     """
     check_student(result.student)
@@ -165,7 +165,7 @@ class JudgedGrades(SaveAutoGrades):
 
 
 def _handed_in(course: Course, result: Result, notes: list[str]) -> datetime | None:
-    """When it was handed in, as nbgrader reads it; a file that is none is not waited for."""
+    """When it was handed in, as nbgrader reads it; only an ordinary file is read."""
     path = course.folder("submitted", result.student, result.lesson) / "timestamp.txt"
     if not os.path.lexists(path):
         return None

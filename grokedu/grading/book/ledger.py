@@ -125,7 +125,7 @@ class Ledger:
     def finished(self, lesson: str, student: str, submission: str) -> bool:
         """Whether a result is recorded for just this submission, given by its SHA-256.
 
-        A damaged record is none: the submission is graded again.
+        A damaged record counts as missing: the submission is graded again.
         """
         try:
             result = self.read(lesson, student)

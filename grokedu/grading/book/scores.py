@@ -28,7 +28,7 @@ class Row:
         status: `GRADED`; ``needs-review`` until a person has scored every cell; `TO_BE_READ` while
             rubric points are missing; `NONE_HANDED_IN`.
         reasons: why it needs review.
-        raw_score: before the penalty for being late; None where there is none to speak of.
+        raw_score: before the penalty for being late; None where it has no meaning.
     """
 
     student: str
@@ -47,7 +47,7 @@ class Row:
 
     @property
     def score(self) -> float | None:
-        """What counts, as nbgrader counts it; None where it would be a 0 that nobody gave."""
+        """What counts, as nbgrader counts it; None where nobody gave any points."""
         return None if self.raw_score is None else max(0.0, self.raw_score - self.late_penalty)
 
 

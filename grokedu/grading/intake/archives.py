@@ -68,7 +68,7 @@ class ZipArchive:
         most_in_all: bytes taken of all files together.
 
     Raises:
-        ValueError: the file is no zip, is damaged, or holds too many files.
+        ValueError: the file is not a zip, is damaged, or holds too many files.
         OSError: it cannot be opened.
     """
 
@@ -123,7 +123,7 @@ class ZipArchive:
 
 
 class FolderArchive:
-    """The files below a folder. Links are told of, not followed.
+    """The files below a folder. Links are listed with a problem, not followed.
 
     Raises:
         ValueError: it holds too many files.
@@ -148,7 +148,7 @@ class FolderArchive:
         """The bytes of one file below the folder.
 
         Raises:
-            Refused: it is no ordinary file, is too long, or cannot be read.
+            Refused: it is not an ordinary file, is too long, or cannot be read.
         """
         return read_file(self._folder.joinpath(*entry.path), most=self._most)
 
@@ -189,7 +189,7 @@ def _checked(
 
 
 def _below(folder: Path, parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Paths of files below a folder, and why a thing is none."""
+    """Paths of files below a folder, each with its problem, empty where it has none."""
     try:
         found = sorted(os.scandir(folder), key=lambda item: item.name)
     except OSError as error:

@@ -25,7 +25,7 @@ from grokedu.grading.intake.naming import (
     look_alikes,
     owner,
     shown,
-    stand_in,
+    substitute_id,
 )
 from grokedu.grading.intake.reading import Refused, open_folder, read_file
 from grokedu.grading.result import Submission
@@ -36,11 +36,11 @@ UNDATED = "when it came is not known"
 
 @dataclass(frozen=True)
 class Taken:
-    """What was made of one student's files, or of a file that is no student's.
+    """What was made of one student's files, or of a file that belongs to no student.
 
     Attributes:
         file: its name where it came from.
-        student: whose it is; empty when its name does not tell.
+        student: whose it is; empty when its name does not say.
         outcome: `TAKEN`, `REPLACED` (an earlier hand-in), `SAME` as before, `REFUSED`, or `LEFT`.
         problem: why it was refused or left alone, in a line.
         notes: what was odd about it, a line each.
@@ -149,7 +149,7 @@ def _take(
         content = archive.read(by_name[name])
         outcome, odd = _place(submitted, student, lesson, content, student in alike)
     except Refused as refusal:
-        return Taken(file, stand_in(student), REFUSED, str(refusal), notes)
+        return Taken(file, substitute_id(student), REFUSED, str(refusal), notes)
     return Taken(file, student, outcome, notes=(*notes, *odd))
 
 
@@ -178,7 +178,7 @@ def _place(
             stem = hashlib.sha256(earlier).hexdigest()[:8]
             kept.mkdir(parents=True, exist_ok=True)
             write_whole(kept / f"{stem}.ipynb", earlier)
-        if stamped:  # it tells when the earlier came, whatever that was called
+        if stamped:  # it says when the earlier one came, whatever that was called
             kept.mkdir(parents=True, exist_ok=True)
             os.replace(stamp, kept / f"{stem}.timestamp.txt")
     except Refused as refusal:
@@ -188,7 +188,7 @@ def _place(
 
 
 def handed_in(submitted: Path, lesson: str, taken: Iterable[Taken] = ()) -> Iterator[Submission]:
-    """Each student's notebook for a lesson, in order of their ids; none stops the others.
+    """Each student's notebook for a lesson, in order of their ids; no student's stops the others'.
 
     Args:
         taken: what `collect` said: its notes are passed on, and students of whom nothing could be
@@ -208,7 +208,7 @@ def handed_in(submitted: Path, lesson: str, taken: Iterable[Taken] = ()) -> Iter
             others = ", ".join(sorted(map(ascii, alike[student])))
             note = f"another id differs only by case or by its letters' form: {others}"
             found = replace(found, notes=(*found.notes, note))
-        yield replace(found, student=stand_in(student))
+        yield replace(found, student=substitute_id(student))
 
 
 def _students(submitted: Path, lesson: str) -> set[str]:

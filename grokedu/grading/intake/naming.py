@@ -1,4 +1,4 @@
-"""Who handed a file in, told from its name; and which names are fit to be a student's id.
+"""Who handed a file in, by its name; and which names are fit to be a student's id.
 
 Canvas names what it downloads ``{name}_{LATE_}{user id}_{attachment id}_{own name}``, or
 ``{LATE_}anon_{id}_{attachment id}_{own name}`` where marking is anonymous (canvas-lms,
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LONGEST_ID = 128
-# Files that a student means when it lies beside no others: told back to them, not passed over.
+# Files that a student means when it lies beside no others: reported to them, not passed over.
 MISTAKEN = (".zip", ".html", ".htm", ".pdf", ".py")
 _CANVAS = re.compile(
     r"(?:(?P<late>LATE_)?anon_(?P<anonymous>[A-Za-z0-9]{5})|.+?_(?P<late_too>LATE_)?(?P<id>\d+))"
@@ -36,7 +36,7 @@ class Owner:
     """Whose a file is.
 
     Attributes:
-        student: the id; empty when the file's name does not tell.
+        student: the id; empty when the file's name does not say.
         own: what the student called the file, with folders of their own in front.
         late: whether the LMS marked it late.
         lms: whether an LMS named it.
@@ -134,12 +134,12 @@ def id_problem(student: str) -> str:
     return ""
 
 
-def stand_in(student: str) -> str:
-    """A name for reporting someone whose id cannot be used; itself an id, and no one else's.
+def substitute_id(student: str) -> str:
+    """A name for reporting someone whose id cannot be used: a valid id that nobody else has.
 
-    >>> stand_in("ada")
+    >>> substitute_id("ada")
     'ada'
-    >>> stand_in(" ada")
+    >>> substitute_id(" ada")
     'ada�afbe5890'
     """
     if not id_problem(student):

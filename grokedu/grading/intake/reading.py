@@ -24,10 +24,10 @@ class Refused(ValueError):
 
 
 def open_folder(name: str | Path, within: int | None = None) -> int:
-    """A descriptor of a folder that is none by way of a link.
+    """A descriptor of a folder that is not reached by a link.
 
     Raises:
-        Refused: it is a link, no folder, or cannot be opened.
+        Refused: it is a link, is not a folder, or cannot be opened.
         FileNotFoundError: it is not there.
     """
     _regular(name, within, stat.S_ISDIR, "a folder")
@@ -72,7 +72,7 @@ def read_file(name: str | Path, within: int | None = None, most: int = MOST_BYTE
 
 
 def too_long(most: int = MOST_BYTES) -> str:
-    """What a student is told of a file that is too long."""
+    """What a student reads about a file that is too long."""
     return (
         f"the file is longer than {most // 2**20} MB: clear the outputs "
         "(Edit > Clear Outputs of All Cells), save, and hand it in again"

@@ -32,7 +32,7 @@ def score(verdict: Verdict) -> NotebookNode:
 
 
 def findings_in(outputs: Sequence[Any]) -> Findings | None:
-    """The findings that `score` left in a check cell; None where there are none that are sound."""
+    """The findings that `score` left in a check cell; None where there are no sound ones."""
     for output in outputs:
         data = output.get("data") if isinstance(output, Mapping) else None
         if isinstance(data, Mapping) and FINDINGS in data:
@@ -43,7 +43,7 @@ def findings_in(outputs: Sequence[Any]) -> Findings | None:
     return None
 
 
-def told(ran: Ran, seconds: float) -> list[NotebookNode]:
+def cell_outputs(ran: Ran, seconds: float) -> list[NotebookNode]:
     """The outputs of a cell that was run: what it printed, and how it ended if not well."""
     outputs = [new_output("stream", name="stdout", text=ran.printed)] if ran.printed else []
     return [*outputs, *_error(ran, seconds)]
@@ -52,11 +52,11 @@ def told(ran: Ran, seconds: float) -> list[NotebookNode]:
 def own_outputs(had: Sequence[NotebookNode], ran: Ran, seconds: float) -> list[NotebookNode]:
     """The outputs of a learner's own cell: theirs, for a person to mark, and an error of this run.
 
-    An error that they saw themselves is not told again. A cell that came without outputs gets those
+    An error that they saw themselves is not repeated. A cell that came without outputs gets those
     of this run.
     """
     if not had:
-        return told(ran, seconds)
+        return cell_outputs(ran, seconds)
     seen = {(each.ename, each.evalue) for each in had if each.output_type == "error"}
     new = [error for error in _error(ran, seconds) if (error.ename, error.evalue) not in seen]
     return [*had, *new]
@@ -77,13 +77,13 @@ def _error(ran: Ran, seconds: float) -> list[NotebookNode]:
     return []
 
 
-def to_look_at(
-    cells: Sequence[NotebookNode], verdicts: Mapping[str, Verdict], troubles: Sequence[str]
+def review_flags(
+    cells: Sequence[NotebookNode], verdicts: Mapping[str, Verdict], failed: Sequence[str]
 ) -> list[str]:
     """Flags for points that may have been lost by where something stands, or by another cell."""
     outcomes = {id: verdict.findings.outcome for id, verdict in verdicts.items()}
     flags = (
-        list(troubles) if set(outcomes.values()) - {Outcome.CORRECT, Outcome.NOT_ATTEMPTED} else []
+        list(failed) if set(outcomes.values()) - {Outcome.CORRECT, Outcome.NOT_ATTEMPTED} else []
     )
     for place, cell in enumerate(cells):
         name = (grade_id(cell) or "").removesuffix("-check")
@@ -92,10 +92,10 @@ def to_look_at(
     return flags
 
 
-def trouble(ran: Ran) -> list[str]:
+def failure_flags(ran: Ran) -> list[str]:
     """A flag for a cell of the learner's own that did not run to its end.
 
-    >>> trouble(Ran("timed out"))
+    >>> failure_flags(Ran("timed out"))
     ['a cell of their own timed out: look whether answers lost points by it']
     """
     how = {"timed out": "timed out", "ended": "ended its process"}.get(ran.status, "")

@@ -25,24 +25,24 @@ from grokedu.grading.intake.naming import listed, shown
 from grokedu.grading.intake.reading import repair
 from grokedu.grading.judging.annotations import (
     belongs,
+    cell_outputs,
+    failure_flags,
     grafted,
     own_outputs,
+    review_flags,
     score,
-    to_look_at,
-    told,
-    trouble,
 )
 from grokedu.grading.judging.execution import OutOfTimeError, Run
 from grokedu.grading.judging.plan import Plan
 from grokedu.grading.judging.required_cells import left_out_cells
 from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
-from grokedu.grading.sandbox.bubblewrap import Room
+from grokedu.grading.sandbox.bubblewrap import SandboxSettings
 from grokedu.grading.sandbox.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError
 from grokedu.grading.sandbox.worker import load_torch
 
 
 def assess(submission: Submission, plan: Plan) -> Result:
-    """Grade one submission; whatever is in it, there is a result. Threads take turns.
+    """Grade one submission; there is a result whatever it holds. Threads take turns.
 
     Raises:
         SandboxError: no sandbox could be made, twice: nothing is known about the submission.
@@ -84,7 +84,7 @@ class Grader:
     def sandbox(self) -> Sandbox:
         """The sandbox, made when it is first needed."""
         if self._sandbox is None:
-            self._sandbox = Sandbox(self._room())
+            self._sandbox = Sandbox(self._settings())
             load_torch()  # references are run here, while the sandbox comes up
         return self._sandbox
 
@@ -174,14 +174,14 @@ class Grader:
             sandbox=BUBBLEWRAP if self.plan.confined else NONE,
         )
 
-    def _room(self) -> Room:
+    def _settings(self) -> SandboxSettings:
         setup = []
         for cell in self.release.cells:
             if grade_id(cell) is not None and cell.cell_type == "code":
                 break
             if cell.cell_type == "code" and not is_left_out(cell):
                 setup.append(cell.source)
-        return Room(
+        return SandboxSettings(
             self.plan.lesson,
             tuple(setup),
             dict(self.plan.references),
@@ -216,11 +216,11 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
         for at, cell in enumerate(notebook.cells)
         if grade_id(cell) is None and (cell.id, cell.source) not in released
     }
-    left_out = left_out_cells(notebook.cells, own, grader.sandbox.room.setup)
+    left_out = left_out_cells(notebook.cells, own, grader.sandbox.settings.setup)
     code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     verdicts: dict[str, Verdict] = {}
     crashes: dict[str, Crash] = {}
-    troubles: list[str] = []
+    failed: list[str] = []
     with Run(grader.sandbox, plan.cell_seconds, plan.check_seconds, plan.student_seconds) as run:
         for at, cell in enumerate(notebook.cells[: max(places, default=-1) + 1]):
             id = grade_id(cell)
@@ -236,19 +236,18 @@ def judge_notebook(grader: Grader, notebook: NotebookNode, student: str) -> Judg
                     crashes[id] = ran.crash
                 if at in own:
                     cell.outputs = own_outputs(cell.outputs, ran, plan.cell_seconds)
-                    troubles += trouble(ran)
+                    failed += failure_flags(ran)
                 else:
-                    cell.outputs = told(ran, plan.cell_seconds)
+                    cell.outputs = cell_outputs(ran, plan.cell_seconds)
         flags = run.flags
-    flags = (*flags, *to_look_at(notebook.cells, verdicts, troubles))
+    flags = (*flags, *review_flags(notebook.cells, verdicts, failed))
     return Judged(verdicts, tuple(shown(flag, _LONGEST_FLAG) for flag in flags))
 
 
 def case_seed(seed: int, lesson: str, exercise: str, student: str, code: str) -> int:
     """The seed of one submission's cases: another one for every student and every change of code.
 
-    What a learner's function sees of it tells nothing about the instructor's seed, nor about any
-    other case.
+    What a learner's function sees of it reveals neither the instructor's seed nor any other case.
     """
     parts = "\0".join((str(seed), lesson, exercise, student, code))
     digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).digest()

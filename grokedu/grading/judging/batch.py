@@ -1,8 +1,8 @@
-"""Grading many submissions, on several processes or a cluster: one of them never stops the rest.
+"""Grading many submissions, on several processes or a cluster: no submission stops the others.
 
 Submissions are read as they are needed, so memory does not grow with their number. What could not
-be graded because its worker went away or stands still is tried once more, alone; if that fails too,
-a person looks.
+be graded because its worker ended or hangs is tried once more, by itself; if that fails too, it
+needs review.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def grade_each(
 ) -> Iterator[tuple[Submission, Result]]:
     """Grade submissions and yield each with its result, in the order they are done.
 
-    A worker that stands still holds up its own submission only; when none has come to an end for
+    A worker that hangs holds up its own submission only; when none has come to an end for
     `PATIENCE` times what a submission may take, those that are left have failed.
 
     Raises:
@@ -122,7 +122,7 @@ def _end(executor: Executor, waiting: Iterable[Future[Result]]) -> None:
 
 
 def _alone(submission: Submission, plan: Plan, make: MakeExecutor) -> Result:
-    """Grade a submission with nothing else beside it; to review when it fails again."""
+    """Grade a submission by itself; it needs review when that fails again."""
     executor = make(1)
     waiting: list[Future[Result]] = []
     try:

@@ -1,4 +1,4 @@
-"""Running one submission to its end, through cells and calls that end the process they run in."""
+"""Running one submission to its end, even where its cells and calls end their process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Run:
     """One submission's cells and checks, in the order of the notebook.
 
     A cell that ends or hangs its process is left out from then on: a new session runs the cells
-    before it again, and goes on behind it. So one bad answer costs no other answer its points.
+    before it again, and goes on after it. So one bad answer costs no other answer its points.
 
     Raises:
         SandboxError: the sandbox did not come up.
@@ -33,7 +33,7 @@ class Run:
         self, sandbox: Sandbox, cell_seconds: float, check_seconds: float, seconds: float
     ) -> None:
         self._sandbox = sandbox
-        sandbox.wait()  # at nobody's cost
+        sandbox.wait()  # before anybody's time is counted
         self._cell_seconds, self._check_seconds = cell_seconds, check_seconds
         self._seconds, self._deadline = seconds, time.monotonic() + seconds
         self._session: Session | None = None

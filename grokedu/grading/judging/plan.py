@@ -26,8 +26,8 @@ class Plan:
     Attributes:
         find: from the lesson's name to the `Lesson`; must be importable where grading happens.
         release: the notebook as it was released, as bytes.
-        seed: the instructor's; no case, and nothing in the sandbox, gives it away.
-        references: by exercise, for the stand-in: see `LessonStub`.
+        seed: the instructor's; no case and nothing in the sandbox reveals it.
+        references: by exercise, for the stub: see `LessonStub`.
         confined: whether the learner's code is held in a sandbox.
         hidden: files and folders that stay out of it.
         cell_seconds, check_seconds, student_seconds: what a cell, all calls of a check, and all of
@@ -71,7 +71,7 @@ def make_plan(
 ) -> Plan:
     """The plan for a lesson of this name.
 
-    References are told to the sandbox only if the lesson's module is one that everybody has:
+    References go into the sandbox only if the lesson's module is one that everybody has:
     ``published`` is what its name starts with. Those of an instructor's own lesson stay secret.
 
     Args:
@@ -79,7 +79,7 @@ def make_plan(
             sandbox, even if Python and its packages are let in from around it.
 
     Raises:
-        ValueError: there is no release, or a number is none that can be used.
+        ValueError: there is no release, or a number is out of range.
     """
     if not release.is_file():
         raise ValueError(f"{release} is not there; `grokedu build {name}` makes it")
@@ -101,7 +101,7 @@ def make_plan(
 
 
 def _hidden(course: Path | None) -> tuple[str, ...]:
-    """What the sandbox must not show, outermost only: in it, a mount hides what is below."""
+    """Paths that the sandbox must not show, outermost only: a mount hides what is below it."""
     private = os.environ.get("GROKEDU_LESSONS", "")
     paths = [Path(private)] if private else []
     if course is not None:
@@ -132,7 +132,7 @@ def grading_seed(file: Path) -> int:
     """The instructor's seed: ``$GROKEDU_GRADING_SEED``, or one in a file that only its owner reads.
 
     Raises:
-        ValueError: what was set or kept is no whole number, or one that could be guessed.
+        ValueError: what was set or kept is not a whole number, or could be guessed.
     """
     given = os.environ.get(SEED_VARIABLE, "").strip()
     if given:

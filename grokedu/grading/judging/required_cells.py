@@ -1,4 +1,4 @@
-"""Which of a learner's own cells the scores need: all but those that only look at something."""
+"""Which of a learner's own cells the scores need: all except those that only look at something."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def left_out_cells(
     code = [at for at, cell in enumerate(cells) if cell.cell_type == "code"]
     rest = [at for at in code if cells[at].source not in setup and not is_left_out(cells[at])]
     mine = {index for index, at in enumerate(rest) if at in own}
-    skipped = {rest[index] for index in not_needed([cells[at].source for at in rest], mine)}
+    skipped = {rest[index] for index in not_required([cells[at].source for at in rest], mine)}
     return {at for at in code if at not in rest or at in skipped}
 
 
-def not_needed(sources: Sequence[str], own: Collection[int]) -> set[int]:
+def not_required(sources: Sequence[str], own: Collection[int]) -> set[int]:
     """The places of those cells that no score needs; only those in ``own`` may be.
 
     Such a cell only assigns names and shows things: it imports and defines nothing, changes nothing
@@ -47,7 +47,8 @@ def not_needed(sources: Sequence[str], own: Collection[int]) -> set[int]:
     does it read a value that such a cell reads, for it could change it. When in doubt, a cell is
     needed: to run one too many costs time, to run one too few would cost points.
 
-    >>> not_needed(["def f(x): return x + a", "a = 1", "losses = [f(x) for x in range(3)]"], {1, 2})
+    >>> sources = ["def f(x): return x + a", "a = 1", "losses = [f(x) for x in range(3)]"]
+    >>> not_required(sources, {1, 2})
     {2}
     """
     left = {place for place in own if _only_looks(sources[place])}

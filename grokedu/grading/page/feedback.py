@@ -57,7 +57,7 @@ def page(
 
 
 class Grades(GetGrades):
-    """nbgrader's `GetGrades`, which also tells points that nobody has given yet from a 0.
+    """nbgrader's `GetGrades`, which also distinguishes points that nobody has given yet from a 0.
 
     In the metadata of a graded cell, ``score`` is None until it has points, and ``by_hand`` says
     whether a person gave them.
@@ -173,7 +173,7 @@ def write(course: Course, student: str, lesson: str, title: str = "") -> Path:
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"{lesson}.html"
     write_whole(file, str(html), 0o664 if course.coursedir.groupshared else 0o644)
-    # By the first nbgrader tells whether a page is older than what was graded.
+    # From the first, nbgrader knows whether a page is older than what was graded.
     for name in ("timestamp.txt", SECRET):
         if (graded / name).is_file():
             write_whole(place / name, (graded / name).read_text(encoding="utf-8"))

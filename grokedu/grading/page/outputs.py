@@ -134,7 +134,7 @@ class Part:
         label: what it is, above it.
         anchor: the id of its place on the page.
         level: of a heading.
-        tone: what kind of outcome a card tells, for its colour.
+        tone: the kind of outcome on a card, for its colour.
     """
 
     kind: str

@@ -224,10 +224,10 @@ _MOST_BRACKETS = 500
 
 
 def clean_markdown(source: str, attachments: Container[str] = ()) -> str:
-    """The same text with nothing in it that runs, loads or embeds anything when it is shown.
+    """The same text, in which nothing runs, loads or embeds anything when it is shown.
 
     Links of the schemes ``javascript``, ``vbscript`` and ``data`` lead nowhere; images become
-    links, but for the cell's own; a mermaid diagram shows its source. What is longer than 50 000
+    links, except the cell's own; a mermaid diagram shows its source. What is longer than 50 000
     characters is cut. Cleaning twice gives the same as cleaning once.
 
     Args:

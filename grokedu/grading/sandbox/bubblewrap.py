@@ -1,4 +1,4 @@
-"""The room that a learner's code runs in, as `bubblewrap
+"""The sandbox that a learner's code runs in, as `bubblewrap
 <https://github.com/containers/bubblewrap>`_ is asked for it: no network, no files of the host.
 """
 
@@ -19,13 +19,13 @@ MB = 2**20
 
 
 @dataclass(frozen=True)
-class Room:
-    """What is in the room, and how much of it there is.
+class SandboxSettings:
+    """What is in the sandbox, and how much of everything a session may take.
 
     Attributes:
-        lesson: the lesson's name, which its stand-in goes by.
+        lesson: the lesson's name, which its stub has too.
         setup: the sources of its own cells before the first answer; they are run once.
-        references: by exercise, for the stand-in: see `LessonStub`.
+        references: by exercise, for the stub: see `LessonStub`.
         confined: whether bubblewrap and seccomp hold the code; if not, only limits do.
         hidden: files and folders that stay out though they are inside what is let in.
         memory, file_size: bytes a session may take, and may write to a file or to all of them.
@@ -43,14 +43,14 @@ class Room:
 
 
 def namespaces() -> list[str]:
-    """Bubblewrap's options for a world of one's own."""
+    """Bubblewrap's options for namespaces of its own."""
     return ["--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
 
 
-def bubblewrap(room: Room) -> list[str]:
-    """The command that makes the room; what is to run in it comes after."""
+def bubblewrap_command(settings: SandboxSettings) -> list[str]:
+    """The command that makes the sandbox; what is to run in it comes after."""
     inside = writable()
-    size = str(room.file_size)
+    size = str(settings.file_size)
     made = ["bwrap", *namespaces(), "--as-pid-1", "--uid", "65534", "--gid", "65534"]
     made += ["--hostname", "sandbox", "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
@@ -70,7 +70,7 @@ def bubblewrap(room: Room) -> list[str]:
         made += ["--size", size, "--tmpfs", folder]
     for path in _let_in():
         made += ["--ro-bind", path, path]
-    for path in _kept_out([*_lessons(), *room.hidden]):
+    for path in _kept_out([*_lessons(), *settings.hidden]):
         if Path(path).is_dir():
             made += ["--tmpfs", path, "--remount-ro", path]
         else:
@@ -83,14 +83,14 @@ def bubblewrap(room: Room) -> list[str]:
 
 
 def writable() -> str:
-    """Where a session may write: a mount of its own, with nothing of the room in it."""
+    """Where a session may write: a mount of its own, with nothing of the sandbox in it."""
     taken = [Path(path) for path in _let_in()]
     places = ("/tmp", "/var/tmp", "/mnt")
     return next(place for place in places if not any(path.is_relative_to(place) for path in taken))
 
 
 def _kept_out(paths: list[str]) -> Iterator[str]:
-    """Where in the room these files and folders would be seen."""
+    """Where in the sandbox these files and folders would be seen."""
     for root in (*_let_in(), "/usr"):
         real = Path(root).resolve()
         for path in map(Path, paths):
@@ -122,7 +122,7 @@ def _lessons() -> list[str]:
 
 
 def environment(folder: str) -> dict[str, str]:
-    """All that the code may know of the instructor's environment: nothing but this."""
+    """The environment variables that the code finds, and no others."""
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": folder,

@@ -63,7 +63,7 @@ def why_unconfined() -> str:
 
 
 def hide() -> None:
-    """Close this process, and those it forks, to the eyes of others of the same user.
+    """Hide this process, and those it forks, from other processes of the same user.
 
     Their memory and descriptors under ``/proc`` then belong to root, and nobody may trace them.
     """
@@ -101,7 +101,7 @@ def limit(memory: int, seconds: int, file_size: int) -> None:
 
 
 def filter_system_calls() -> None:
-    """Leave this process alone in its world: no forks, programs, sockets, traces or signals.
+    """Forbid this process forks, programs, sockets, traces and signals to others.
 
     Threads still start: ``clone`` must carry CLONE_THREAD, and ``clone3``, whose flags a filter
     cannot see, is said not to exist, so that the C library falls back to ``clone``.

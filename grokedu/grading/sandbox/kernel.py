@@ -53,10 +53,10 @@ class Shell(InteractiveShell):
         """Open no window."""
 
     def showtraceback(self, *args: Any, **kwargs: Any) -> None:
-        """Show nothing: the judge is told what was raised."""
+        """Show nothing: the reply to the judge says what was raised."""
 
     def showsyntaxerror(self, *args: Any, **kwargs: Any) -> None:
-        """Show nothing: the judge is told what was raised."""
+        """Show nothing: the reply to the judge says what was raised."""
 
 
 @functools.cache
@@ -165,17 +165,15 @@ def _is_path(found: str) -> bool:
     return all(part.isidentifier() for part in found.replace(":", ".").split("."))
 
 
-def answers_taken(stand_in: LessonStub, names: Mapping[str, Any]) -> list[str]:
+def answers_taken(stub: LessonStub, names: Mapping[str, Any]) -> list[str]:
     """The exercises whose answer among ``names`` is the reference itself."""
-    return [id for id, made in stand_in._at_hand().items() if names.get(id) is made]
+    return [id for id, made in stub._at_hand().items() if names.get(id) is made]
 
 
-def references_called(stand_in: LessonStub, codes: Collection[CodeType]) -> list[str]:
+def references_called(stub: LessonStub, codes: Collection[CodeType]) -> list[str]:
     """The exercises whose reference is among the code that ran."""
     return [
-        id
-        for id, made in stand_in._at_hand().items()
-        if any(code in codes for code in _codes(made))
+        id for id, made in stub._at_hand().items() if any(code in codes for code in _codes(made))
     ]
 
 
@@ -185,19 +183,19 @@ def _codes(made: Any) -> list[CodeType]:
     return [part.__code__ for part in parts if isinstance(part, FunctionType)]
 
 
-def install(stand_in: LessonStub) -> None:
+def install(stub: LessonStub) -> None:
     """Make it what ``from grokedu.lessons import lNN_topic`` imports in this process."""
     import grokedu
 
     package = ModuleType("grokedu.lessons")
     package.__path__ = []
-    setattr(package, stand_in.__name__.rpartition(".")[2], stand_in)
+    setattr(package, stub.__name__.rpartition(".")[2], stub)
     sys.modules["grokedu.lessons"] = package
-    sys.modules[stand_in.__name__] = stand_in
+    sys.modules[stub.__name__] = stub
     grokedu.lessons = package  # type: ignore[attr-defined]
 
 
 def installed() -> LessonStub:
-    """The stand-in of this process."""
+    """The stub of this process."""
     [found] = [each for each in sys.modules.values() if isinstance(each, LessonStub)]
     return found

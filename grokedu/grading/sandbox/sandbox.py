@@ -1,6 +1,6 @@
-"""The room a learner's code runs in: no network, no files of the host, nothing that stays.
+"""The sandbox a learner's code runs in: no network, no files of the host, nothing that stays.
 
-`bubblewrap <https://github.com/containers/bubblewrap>`_ makes the room and starts the zygote in it;
+`bubblewrap <https://github.com/containers/bubblewrap>`_ makes it and starts the zygote in it;
 `Sandbox` talks to that process, and hands out one session at a time.
 """
 
@@ -14,7 +14,13 @@ import sys
 import tempfile
 
 from grokedu.grading.sandbox import confine, zygote
-from grokedu.grading.sandbox.bubblewrap import Room, bubblewrap, environment, namespaces, writable
+from grokedu.grading.sandbox.bubblewrap import (
+    SandboxSettings,
+    bubblewrap_command,
+    environment,
+    namespaces,
+    writable,
+)
 
 BUBBLEWRAP, NONE = "bubblewrap", "none"
 START_SECONDS = 120.0
@@ -22,7 +28,7 @@ _INSTALL = "on Debian or Ubuntu: apt install bubblewrap libseccomp2"
 
 
 class SandboxError(RuntimeError):
-    """The sandbox could not be made, or is gone; nothing is said about the learner's code."""
+    """The sandbox could not be made, or is gone; this says nothing about the learner's code."""
 
 
 class SandboxLostError(SandboxError):
@@ -47,40 +53,40 @@ def why_not() -> str:
 
 
 class Sandbox:
-    """A room with a zygote in it, which comes up while other things are done."""
+    """A sandbox with a zygote in it, which comes up while other things are done."""
 
-    def __init__(self, room: Room) -> None:
-        self.room = room
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
         self._start()
 
     def _start(self) -> None:
-        room = self.room
+        chosen = self.settings
         # Confined, a session writes to memory only: there is no folder that could be left behind.
-        self._folder = None if room.confined else tempfile.TemporaryDirectory(prefix="grokedu-")
+        self._folder = None if chosen.confined else tempfile.TemporaryDirectory(prefix="grokedu-")
         inside = self._folder.name if self._folder else writable()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115
         self._control, inner = socket.socketpair()
         python = [sys.executable, "-s", "-B", "-m", zygote.__name__]
-        command = [*bubblewrap(room), *python] if room.confined else python
+        command = [*bubblewrap_command(chosen), *python] if chosen.confined else python
         with inner:
             self._process = subprocess.Popen(
                 command,
                 stdin=inner.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._said,
-                env={} if room.confined else environment(inside),
-                cwd="/" if room.confined else inside,
+                env={} if chosen.confined else environment(inside),
+                cwd="/" if chosen.confined else inside,
                 start_new_session=True,
             )
         settings = {
             "folder": inside,
-            "lesson": room.lesson,
-            "setup": room.setup,
-            "references": dict(room.references),
-            "confined": room.confined,
-            "memory": room.memory,
-            "file_size": room.file_size,
-            "seconds": room.seconds,
+            "lesson": chosen.lesson,
+            "setup": chosen.setup,
+            "references": dict(chosen.references),
+            "confined": chosen.confined,
+            "memory": chosen.memory,
+            "file_size": chosen.file_size,
+            "seconds": chosen.seconds,
         }
         self._control.settimeout(START_SECONDS)
         self._control.sendall(json.dumps(settings).encode() + b"\n")
@@ -126,7 +132,7 @@ class Sandbox:
     def end(self, session: socket.socket) -> None:
         """End a session: its process is killed, and what it wrote removed.
 
-        Where that cannot be done, the next session gets another room.
+        Where that cannot be done, the next session gets another sandbox.
 
         Raises:
             SandboxLostError: the zygote is gone.
@@ -141,7 +147,7 @@ class Sandbox:
             self._start()
 
     def close(self) -> None:
-        """End everything in the room, and the room."""
+        """End everything in the sandbox, and the sandbox."""
         self._control.close()
         try:
             self._process.wait(timeout=5)

@@ -1,4 +1,4 @@
-"""A learner's session as the judge sees it: requests out, and replies in that nobody believes."""
+"""A learner's session as the judge sees it: requests go out, and no reply is trusted."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ class Session:
         message = json.dumps({"source": source, "seconds": seconds}).encode()
         started = time.monotonic()
         try:
-            told = self._ask(worker.CELL + message, min(PATIENCE * seconds, most), dict)
+            reply = self._ask(worker.CELL + message, min(PATIENCE * seconds, most), dict)
         except SessionEndedError as error:
             return Ran(_ended(error, started, seconds))
-        crash = _whole(read_crash(told["crash"])) if isinstance(told.get("crash"), dict) else None
-        status, printed = told.get("status"), told.get("printed")
+        crash = _whole(read_crash(reply["crash"])) if isinstance(reply.get("crash"), dict) else None
+        status, printed = reply.get("status"), reply.get("printed")
         return Ran(
             status if status in ("ran", "raised", "timed out") else "ended",
             crash,
@@ -111,7 +111,7 @@ class Session:
         )
 
     def calls_reference(self, request: Request | Message, id: str, most: float = math.inf) -> bool:
-        """Whether an answer calls the reference of an exercise, as far as it admits it."""
+        """Whether an answer calls the reference of an exercise, as far as the session admits it."""
         message = _message(request)
         seconds = min(PATIENCE * message.seconds, most)
         try:
@@ -120,14 +120,14 @@ class Session:
             return False
 
     def used(self) -> float:
-        """The processor time it has used so far, as far as it admits it."""
+        """The processor time it has used so far, as far as the session admits it."""
         try:
             return self._ask(worker.USED, GRACE_SECONDS, float)
         except SessionEndedError:
             return math.inf
 
     def took_reference(self, id: str) -> bool:
-        """Whether an answer is the reference of an exercise, as far as it admits it."""
+        """Whether an answer is the reference of an exercise, as far as the session admits it."""
         try:
             return id in self._ask(worker.TAKEN, GRACE_SECONDS, list)
         except SessionEndedError:
@@ -136,13 +136,13 @@ class Session:
     def _ask(self, body: bytes, seconds: float, kind: type) -> Any:
         """Exchange a message for JSON of a kind."""
         try:
-            told = json.loads(self._exchange(body, seconds, SMALL))
+            reply = json.loads(self._exchange(body, seconds, SMALL))
         except (ValueError, RecursionError):
-            told = None
-        if not isinstance(told, kind):
+            reply = None
+        if not isinstance(reply, kind):
             self.close()
             raise SessionEndedError("a reply that is not what was asked for")
-        return told
+        return reply
 
     def _exchange(self, body: bytes, seconds: float, most: int) -> bytes:
         """Send a message and receive its reply; end the session when either fails."""
@@ -188,7 +188,7 @@ def _ended(error: SessionEndedError, started: float, seconds: float) -> str:
 
 
 def _letters(text: str) -> str:
-    """A text with nothing in it that a file could not hold: JSON lets halves of letters through."""
+    """The text as a file can hold it: JSON lets halves of letters through."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,11 +1,11 @@
 """One learner's session, beside the learner's code: runs cells, answers calls, inside the sandbox.
 
-No reply is believed. Judges import this module too, for its constants, and need no IPython: the
+No reply is trusted. Judges import this module too, for its constants, and need no IPython: the
 kernel is imported where it is used. A message on the socket is eight bytes of length, little end
 first, and a body whose first byte says what it is:
 
-- ``C`` and JSON: run a cell; the reply is JSON that tells how it went and what it printed;
-- ``R``, eight bytes of the microseconds it may take (`allowance`), and a request of
+- ``C`` and JSON: run a cell; the reply is JSON: how it went and what it printed;
+- ``R``, eight bytes of the microseconds it may take (`allowed`), and a request of
   `grokedu.classroom.checking.call`: call a function; the reply is its reply;
 - ``W`` and a request: call it again, watched; the reply is JSON, the references it called;
 - ``T``: which answers are references that were taken, as JSON;
@@ -141,7 +141,7 @@ def allowed(seconds: float, inside: CodeType) -> Iterator[None]:
 
     It is raised again and again, but only where a call of ``inside`` is under way: what reads the
     result is not interrupted. Code that does not come back to the interpreter is ended by the
-    kernel, and its process with it. Threads that torch was told to use are no loss: it is raised no
+    kernel, and its process with it. Threads that torch may use cost nothing: it is raised no
     sooner than after ``seconds`` by the clock.
     """
     started = time.monotonic()

@@ -26,7 +26,7 @@ START, STARTED = b"S", b"s"
 END, ENDED, SOILED = b"E", b"e", b"x"
 # More files than honest code makes; to be rid of a sandbox is quicker than to remove as many.
 MOST_FILES = 10_000
-# Threads are counted by nobody else: a limit of the kernel's does not hold where root grades.
+# Nothing else counts threads: the kernel's own limit does not hold where root grades.
 MOST_THREADS, GLANCE_SECONDS = 64, 0.05
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grokedu.grading.intake.intake import REFUSED, Taken, collect, handed_in
-from grokedu.grading.intake.naming import LONGEST_ID, id_problem, stand_in
+from grokedu.grading.intake.naming import LONGEST_ID, id_problem, substitute_id
 from tests.grading.handins import LESSON, put, zipped
 
 
@@ -25,7 +25,7 @@ BAD_IDS = ["..", "...", "a\nb", " ada", "ada ", "ada\u202ecod", "x" * (LONGEST_I
 @pytest.mark.parametrize("student", ["", ".", "a/b", "a\\b", "a\0b", "\ud800", *BAD_IDS])
 def test_what_is_no_id(student: str):
     assert id_problem(student)
-    assert not id_problem(stand_in(student))
+    assert not id_problem(substitute_id(student))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_what_is_no_id(student: str):
 )
 def test_what_is_an_id(student: str):
     assert id_problem(student) == ""
-    assert stand_in(student) == student
+    assert substitute_id(student) == student
 
 
 @pytest.mark.parametrize("student", BAD_IDS[1:6])
@@ -41,11 +41,11 @@ def test_a_bad_id_is_reported_and_nothing_written(tmp_path: Path, submitted: Pat
     layout = {f"{student}/x.ipynb": b"1", "ben.ipynb": b"2"}
     taken = collect(zipped(tmp_path / "c.zip", layout), LESSON, submitted)
     assert sorted(os.listdir(submitted)) == ["ben"]
-    refused = by_student(taken)[stand_in(student)]
+    refused = by_student(taken)[substitute_id(student)]
     assert (refused.outcome, refused.problem) == (REFUSED, id_problem(student))
     put(submitted, student)
     found = {each.student: each.problem for each in handed_in(submitted, LESSON, taken)}
-    assert found == {"ben": "", stand_in(student): id_problem(student)}
+    assert found == {"ben": "", substitute_id(student): id_problem(student)}
 
 
 def test_ids_that_look_alike_are_both_taken_and_both_told_of(tmp_path: Path, submitted: Path):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from grokedu.grading.judging.required_cells import not_needed
+from grokedu.grading.judging.required_cells import not_required
 
 ANSWER = "def f(x):\n    return helped(x) * table[0]"
 
 
 def skipped(*own: str, answer: str = ANSWER) -> list[str]:
     """The cells of the learner's own that are left out."""
-    found = not_needed([*own, answer], range(len(own)))
+    found = not_required([*own, answer], range(len(own)))
     return [source for place, source in enumerate(own) if place in found]
 
 
@@ -79,7 +79,7 @@ def test_a_value_read_before_it_is_bound_again_is_needed() -> None:
 
 
 def test_only_cells_of_their_own_are_left_out() -> None:
-    assert not_needed(["x = 1", "y = 2"], {1}) == {1}
+    assert not_required(["x = 1", "y = 2"], {1}) == {1}
 
 
 def test_a_source_too_deep_to_read_is_run() -> None:

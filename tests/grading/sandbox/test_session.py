@@ -13,7 +13,7 @@ import torch
 
 from grokedu.classroom.checking.call import Request
 from grokedu.grading.sandbox import session as sessions
-from grokedu.grading.sandbox.bubblewrap import Room
+from grokedu.grading.sandbox.bubblewrap import SandboxSettings
 from grokedu.grading.sandbox.sandbox import Sandbox, why_not
 from grokedu.grading.sandbox.session import Session
 from grokedu.grading.sandbox.worker import PATIENCE
@@ -36,8 +36,8 @@ CALL = Request("double", (torch.tensor([1.0, 2.0]),), seconds=1.0)
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     references = {"double": "torch:square", "own": "def own(x):\n    return scale * x\n"}
-    room = Room("90_workbench", ("import torch\nscale = 3\n",), references)
-    with Sandbox(room) as made:
+    settings = SandboxSettings("90_workbench", ("import torch\nscale = 3\n",), references)
+    with Sandbox(settings) as made:
         yield made
 
 
