@@ -217,7 +217,7 @@ def train_arm(arm: Arm, seed: int, steps: int, images: Images, own: Own) -> dict
 def explained(found: Measures, name: str, part: str, share: Share = share_explained) -> Array:
     """(S,) the share of what α = 8 adds to α = 1 that a remedy takes away, seed by seed."""
     one, eight, remedy = (torch.tensor(found[arm][part]) for arm in ("α = 1", "α = 8", name))
-    return np.array(share(one, eight, remedy))
+    return torch.as_tensor(share(one, eight, remedy)).numpy()
 
 
 def explained_by(
@@ -274,7 +274,7 @@ def of_the_map(given: Landscape, scaled: Landscape, share: Share = share_explain
                 1 - getattr(found, f"{part}_accuracy")[at] for found in (given, scaled)
             )
             rows = (torch.tensor(errors) for errors in (before[one], before[-1], after[-1]))
-            gone = np.array(share(*rows))
+            gone = torch.as_tensor(share(*rows)).numpy()
             went = f"{np.median(before[-1]):.2f} to {np.median(after[-1]):.2f}"
             known = "not all seeds have a cost"
             if not np.isnan(gone).any():

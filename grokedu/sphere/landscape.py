@@ -24,9 +24,9 @@ from grokedu.sphere.constraint import Sphere
 from grokedu.sphere.rotation import scaled_lr
 from grokedu.tasks import Task
 from grokedu.training import train
+from grokedu.training.constraint import Constraint
 from grokedu.training.optimizers import Adam
 from grokedu.training.runs import Runs
-from grokedu.training.state import Constraint
 from grokedu.training.threads import in_threads
 
 

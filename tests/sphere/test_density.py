@@ -71,5 +71,5 @@ def test_where_nothing_fits_there_is_no_share() -> None:
 
 
 def test_a_radius_that_is_not_positive_is_refused() -> None:
-    with pytest.raises(ValueError, match="radius is 0.0"):
+    with pytest.raises(ValueError, match=r"radius is 0\.0"):
         sphere.random_on_sphere({"w": (3,)}, 0.0, 2, torch.Generator())
