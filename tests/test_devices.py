@@ -114,17 +114,10 @@ CASES: dict[str, Case] = {
         (weights_of(TRANSFORMER),),
     ),
     # sphere
-    "projection": (lambda w: sphere.project_to_sphere(w, torch.ones(2), run_axis=True), (W,)),
+    "projection": (lambda w: sphere.project_to_sphere(w, 2.0), (W,)),
     "constraint": (lambda w, g: sphere.Sphere(3.0).step(w, sphere.Sphere(3.0).init(g)), (W, G)),
-    "tangent": (lambda w, g: sphere.tangent(w, g, run_axis=True), (W, G)),
-    "polar": (lambda w: sphere.polar(w, run_axis=True), (W,)),
-    "angle": (lambda w, g: sphere.angular_step(w, g, run_axis=True), (W, G)),
-    "update": (
-        lambda w, g: sphere.update_measures(
-            w, g, lr=torch.tensor([0.1, 0.2]), kind="sgd", run_axis=True
-        ),
-        (W, G),
-    ),
+    "tangent": (torch.vmap(sphere.tangent), (W, G)),
+    "angle": (torch.vmap(sphere.angular_step), (W, G)),
     # fourier
     "power": (fourier.frequency_power, (normal("table", RUNS, P, 4),)),
     "sum power": (fourier.sum_power, (LOGITS,)),

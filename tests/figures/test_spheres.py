@@ -9,9 +9,10 @@ import pytest
 from matplotlib import image
 
 from grokedu import figures
-from grokedu.claims import flatness, norm_balance
+from grokedu.claims import effective_learning_rate, flatness, mnist_grokking, norm_balance, rays
 from grokedu.figures.style import Described
 from grokedu.sphere import Landscape
+from grokedu.training.runs import Runs
 
 
 def landscape() -> Described:
@@ -38,11 +39,11 @@ def alpha_point() -> Described:
 
 def radius() -> Described:
     radii = np.geomspace(5, 200, 9)
-    rays = {
-        "memorised": figures.Ray(radii / 10, np.full(9, 0.25), 50.0),
-        "generalised": figures.Ray(1 / radii, np.full(9, 1.0), 50.0),
+    along = {
+        "memorised": rays.Ray(radii / 10, np.full(9, 0.25), 50.0),
+        "generalised": rays.Ray(1 / radii, np.full(9, 1.0), 50.0),
     }
-    return figures.radius(radii, rays, title="a title")
+    return rays.figure(radii, along, title="a title")
 
 
 def delays() -> Described:
@@ -63,18 +64,19 @@ def orbit() -> Described:
 
 
 def accuracy_and_norm() -> Described:
-    steps = [0, 1, 10, 100, 1000]
+    steps = np.array([0, 1, 10, 100, 1000])
     train = np.array([0.1, 0.2, 1.0, 1.0, 1.0])[:, None] * np.ones(3)
     test = np.array([0.1, 0.1, 0.2, 0.5, 0.9])[:, None] * np.ones(3)
     norm = np.array([90, 90, 80, 70, 50])[:, None] * np.ones(3)
     history = {"train_accuracy": train, "test_accuracy": test, "l2_norm": norm}
-    return figures.accuracy_and_norm(steps, history, title="a title")
+    runs = Runs(steps=steps, history=history, labels={"seed": np.arange(3)})
+    return mnist_grokking.figure(runs, title="a title")
 
 
 def remedies() -> Described:
     row = {"train_loss": np.array([0.3, 0.4]), "train_error": np.array([0.5, 0.6])}
     row["test_error"] = np.array([0.7, 0.8])
-    return figures.remedies({"α = 8": row, "rate × 8": row}, title="a title")
+    return effective_learning_rate.figure({"α = 8": row, "rate × 8": row}, title="a title")
 
 
 def balance() -> Described:
