@@ -15,34 +15,64 @@ state=$({ pwd; cat pyproject.toml constraints.txt; } | cksum)
 is_ready() { [ -x .venv/bin/python ] && [ "$(cat ".venv/ready-$1" 2>/dev/null)" = "$state" ]; }
 if is_ready dev || is_ready "$wanted"; then exit 0; fi
 
-find_python() { # the first Python >= 3.10 that can make a virtual environment
-  for python in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.10 python; do
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 || continue
-    found=$python
-    "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 && return 0
+# The first Python that grokedu runs on and that can make a virtual environment; $PYTHON, where it is set, or none.
+find_python() {
+  refused=
+  for python in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10 python}; do
+    "$python" --version >/dev/null 2>&1 || continue
+    # supported.py is written for Python 3.10, so an older one is refused here.
+    if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
+      reason="grokedu needs Python 3.10 or newer, and this is $("$python" --version 2>&1)."
+    elif reason=$("$python" scripts/supported.py "$wanted" 2>&1); then
+      "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 && return 0
+      reason="$("$python" --version) lacks its venv module. On Debian or Ubuntu: apt-get install python3-venv"
+    fi
+    refused=${refused:-$reason}
   done
-  if [ -n "${found:-}" ]; then
-    echo "$($found --version) is here, but cannot make a virtual environment: its venv module is missing." >&2
-    echo "On Debian or Ubuntu: apt-get install python3-venv. Then run make again." >&2
-  else
-    echo "grokedu needs Python 3.10 or newer, and none was found. Install one (https://www.python.org/downloads/)," >&2
-    echo "or name it: make learn PYTHON=/path/to/python3" >&2
-  fi
+  name_it="Name another Python: make learn PYTHON=/path/to/python3"
+  [ "$wanted" = dev ] && name_it="Name another Python: make test PYTHON=/path/to/python3"
+  echo "${refused:-No Python was found: grokedu needs Python 3.10 or newer.} $name_it" >&2
   return 1
 }
 
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || [ ! -f .venv/made-at ] \
   || [ "$(cat .venv/made-at)" != "$(pwd)" ]; then
   find_python
-  echo "Making .venv with $($python --version) ..."
+  echo "Making .venv with $("$python" --version) ..."
   rm -rf .venv
   "$python" -m venv .venv
   pwd > .venv/made-at
 fi
+# One that was made for lessons may not do for the tests.
+if ! reason=$(.venv/bin/python scripts/supported.py "$wanted" 2>&1); then
+  echo "$reason Run make clean, and then make with PYTHON=/path/to/python3" >&2
+  exit 1
+fi
 
-quiet=--quiet
-[ -t 1 ] && quiet=
-pip() { .venv/bin/python -m pip install $quiet --disable-pip-version-check --no-input "$@"; }
+# Show what pip does: on a terminal in one line that changes, elsewhere in a line for every 25 packages and large file.
+show_progress() {
+  packages=0
+  while IFS= read -r line; do
+    case $line in
+      Collecting*) packages=$((packages + 1)); text="Packages found: $packages (${line#Collecting })" ;;
+      *Downloading*GB\)* | *Downloading*[0-9][0-9]*.*MB\)*) text=${line#"${line%%[! ]*}"} ;;
+      Installing\ collected*) text="Installing them; this can take a minute" ;;
+      *) continue ;;
+    esac
+    if [ -t 1 ]; then
+      printf '\r\033[K  %.70s' "$text"
+    elif [ "${line#Collecting}" = "$line" ] || [ $((packages % 25)) = 1 ]; then
+      printf '  %.100s\n' "$text"
+    fi
+  done
+  if [ -t 1 ]; then printf '\r\033[K'; fi
+}
+# A pipe's status is its last command's, so pip leaves its own in a file.
+pip() {
+  { PYTHONUNBUFFERED=1 .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@" \
+    && : > .venv/installed; } | show_progress
+  [ -f .venv/installed ] && rm .venv/installed
+}
 
 has_gpu() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; }
 answers() {
