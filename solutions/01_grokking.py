@@ -36,15 +36,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grokedu import figures
+from grokedu import TwoLayer, figures, measures
+from grokedu.claims import critical_fraction, norm_and_grokking, plain_metrics, weight_decay_law
 from grokedu.claims.artifacts import load_ensemble
-from grokedu.claims.explorers import GrokkingExplorer
-from grokedu.lessons import l01_grokking as check
-from grokedu.measures import grokking_ratio
-from grokedu.models import TwoLayer
 from grokedu.claims.ensemble import train_cell
+from grokedu.claims.explorers import GrokkingExplorer
+from grokedu.claims.outcome import said
 from grokedu.claims.scale import scaled
-from grokedu.measures.statistics import auc, bootstrap, rank_correlation
+from grokedu.lessons import l01_grokking as check
 from grokedu.training import log_spaced
 
 torch.set_num_threads(1)  # matrices this small gain nothing from a second thread
@@ -78,8 +77,7 @@ ensemble = load_ensemble()  # the runs that all lessons share
 # readout can cancel between neurons, and so a network of this shape can add *exactly* (Gromov 2023; you build
 # it by hand in lesson 04). Nobody tells ours to do so.
 #
-# Write it for one network and for many at once: in section 4 five seeds train side by side, with a leading
-# axis that counts runs. In indexing, `...` stands for all axes in front.
+# Write it for one network. The package trains many at once by the same formula.
 
 # %% answer="forward"
 
@@ -193,13 +191,13 @@ if check.ready(
     "average_log_prob",
     "train_step",
 ):
-    curve = [
-        torch.tensor([seen[name][0] for seen in history.values()], dtype=torch.float64)
-        for name in ("train_accuracy", "test_accuracy")
-    ]
     times = torch.tensor(list(history), dtype=torch.float64)
+    seen = {k: torch.tensor([row[k][0] for row in history.values()]) for k in history[0]}
+    curve = seen["train_accuracy"], seen["test_accuracy"]
     print(f"Your run: a delay of {grokking_delay(times, *curve):.0f} steps,")
-    print(f"it generalised {grokking_ratio(times, *curve):.0f} times later than it fitted.")
+    print(
+        f"it generalised {measures.grokking_ratio(times, *curve):.0f} times later than it fitted."
+    )
 
 # %% [markdown]
 # One run is an anecdote. The same setting with {{modular-grokking.runs}} seeds: {{modular-grokking.grokked}}
@@ -253,40 +251,16 @@ if check.ready():
 
 # %% experiment="norm-count"
 if check.ready("grokking_delay"):
-    times = torch.tensor(ensemble.steps, dtype=torch.float64)
-    rows = []
-    for run in range(len(ensemble)):
-        curves = [
-            torch.tensor(ensemble[name][:, run]) for name in ("train_accuracy", "test_accuracy")
-        ]
-        if not grokking_delay(times, *curves) > 0:
-            continue  # censored, or no delay at all
-        fit, grok = (int((curve >= 0.99).nonzero()[0]) for curve in curves)
-        norm = ensemble["l2_norm"][:, run]
-        labels_of = [ensemble.labels[k][run] for k in ("seed", "lr", "weight_decay", "fraction")]
-        rows.append((*labels_of, norm[fit], norm[: grok + 1].max(), norm[grok]))
-    seed, rate, decay, fraction, at_fit, peak, at_grok = np.array(rows).T
-    fell = {share: at_grok < (1 - share) * peak for share in (0.01, 0.05)}
-    print(f"{len(rows)} runs grokked. At that moment the norm")
-    print(
-        f"- was more than 1 % below an earlier peak in {fell[0.01].sum()}, 5 % in {fell[0.05].sum()};"
-    )
-    print(f"- was larger than when the run had fitted in {(at_grok > at_fit).sum()}.")
-    print("\nRuns whose norm had fallen by more than 1 %, half of all pairs:")
-    for lr in np.unique(rate):
-        cells = [(rate == lr) & (decay == d) & (fraction == 0.5) for d in np.unique(decay)]
-        counts = [f"{fell[0.01][c].sum()} of {c.sum()}" for c in cells if c.any()]
-        named = [f"{d:g}" for d, c in zip(np.unique(decay), cells, strict=True) if c.any()]
-        said = ", ".join(f"{a} at {b}" for a, b in zip(counts, named, strict=True))
-        print(f"learning rate {lr:g}, by weight decay: {said}")
-    by_seed = [fell[0.01][seed == one].mean() for one in np.unique(seed)]
-    check.settle(
-        "norm-falls",
-        f"by more than 1 % in {fell[0.01].mean():.0%} of the {len(rows)} runs that grokked "
-        f"({min(by_seed):.0%} to {max(by_seed):.0%} from seed to seed), by more than 5 % in "
-        f"{fell[0.05].mean():.0%}",
-        "holds" if fell[0.01].all() else "holds in a window" if fell[0.01].any() else "fails",
-    )
+    found = norm_and_grokking.measure(ensemble, grokking_delay=grokking_delay)
+    print(norm_and_grokking.says(found))
+    print("\nRuns whose norm had fallen by more than 1 % when they grokked, half of all pairs:")
+    half = ensemble.select(fraction=0.5)
+    half_found = norm_and_grokking.measure(half, grokking_delay=grokking_delay)
+    for each in half_found["settings"].values():
+        setting = f"learning rate {each['lr']:g}, weight decay {each['weight_decay']:g}"
+        print(f"{setting:38} {each['fell_before_grok']} of {each['grokked']}")
+    verdict = norm_and_grokking.verdict(found)
+    check.settle("norm-falls", norm_and_grokking.says(found), verdict)
 
 # %% [markdown]
 # So the norm does not have to fall for a network to grok. Where it does fall, it falls from a peak that
@@ -317,7 +291,7 @@ check.predict("metrics-tell", ...)
 # %% experiment="metrics-figure"
 if check.ready():
     setting = ensemble.select(lr=0.01, weight_decay=0.3, fraction=0.5)
-    figures.show(figures.metrics_against_loss(setting, title="One setting, five seeds"))
+    figures.show(plain_metrics.figure(setting, title="One setting, five seeds"))
 
 # %% [markdown]
 # The usual summary is a rank correlation along the run: ±1 is perfect. It comes with a trap. Our records are
@@ -327,29 +301,15 @@ if check.ready():
 
 # %% experiment="metrics-correlation"
 if check.ready("average_log_prob"):
-    names = {
-        "l2_norm": "weight norm",
-        "train_loss": "train loss",
-        "train_log_prob": "average log-prob., train inputs",
-        "test_log_prob": "average log-prob., test inputs",
-    }
-    grokked, seeds = np.isfinite(ensemble.grokked_at()), ensemble.labels["seed"]
-    recorded = ensemble.steps[ensemble.steps > 0]
-    evenly = np.linspace(1, recorded[-1], 600)
+    metrics = plain_metrics.measure(ensemble, resamples=scaled(500, 50))
     print("median rank correlation with the test loss: runs that grok / runs that do not")
-    print(f"{'':32} {'even in log step':>18} {'even in step':>18}")
-    for name, words in names.items():
-        cells = []
-        for at in (recorded, evenly):
-            each = np.array(
-                [
-                    rank_correlation(*(np.interp(at, ensemble.steps, y[:, run]) for y in two))
-                    for two in [(ensemble[name], ensemble["test_loss"])]
-                    for run in range(len(ensemble))
-                ]
-            )
-            cells.append(f"{np.median(each[grokked]):+.2f} / {np.median(each[~grokked]):+.2f}")
-        print(f"{words:32} {cells[0]:>18} {cells[1]:>18}")
+    print(f"{'':70} {'even in log step':>18} {'even in step':>18}")
+    for each in list(metrics["metrics"].values())[:4]:  # the fifth is one number a run
+        both = [
+            f"{each[at]['grokked']['value']:+.2f} / {each[at]['censored']['value']:+.2f}"
+            for at in ("log", "even")
+        ]
+        print(f"{each['label']:70} {both[0]:>18} {both[1]:>18}")
 
 # %% [markdown]
 # The same runs, the same numbers, and for each of them a sign has turned. A correlation along a run mixes three
@@ -364,29 +324,12 @@ if check.ready("average_log_prob"):
 
 # %% experiment="metrics-auc"
 if check.ready("average_log_prob"):
-    last = {words: ensemble[name][-1] for name, words in names.items()}
-    last["ratio of the last two, test / train"] = (
-        ensemble["test_log_prob"][-1] / ensemble["train_log_prob"][-1]
-    )
-    last["(the train fraction)"] = fraction_of = ensemble.labels["fraction"]
-    measured, tells = [], []
-    print(f"{'AUC for having grokked':38} {'all runs':>18} {'within a fraction':>18}")
-    for words, values in last.items():
-        cells = []
-        for columns in ((values, grokked), (values, grokked, fraction_of)):
-            sign = -1 if auc(*columns) < 0.5 else 1
-            table = np.column_stack([sign * columns[0], *columns[1:]])
-            found = bootstrap(table, lambda rows: auc(*rows.T), groups=seeds)
-            cells.append(f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]")
-        print(f"{words:38} {cells[0]:>18} {cells[1]:>18}")
-        if values is not fraction_of:
-            tells.append(found["value"] >= 0.95)
-            measured.append(f"{words} {cells[1]}")
-    check.settle(
-        "metrics-tell",
-        "AUC at the end, within a train fraction: " + "; ".join(measured),
-        "holds" if all(tells) else "holds in a window" if any(tells) else "fails",
-    )
+    print(f"{'AUC for having grokked':70} {'all runs':>18} {'within a fraction':>18}")
+    for each in metrics["metrics"].values():
+        pooled, within = said(each["auc_pooled"], ".2f"), said(each["auc"], ".2f")
+        print(f"{each['label']:70} {pooled:>18} {within:>18}")
+    print(f"{'(the train fraction)':70} {said(metrics['fraction_alone'], '.2f'):>18}")
+    check.settle("metrics-tell", plain_metrics.says(metrics), plain_metrics.verdict(metrics))
 
 # %% [markdown]
 # Look at the left column, and you would say that the ratio tells: a network that has only memorised is much surer of
@@ -429,54 +372,24 @@ check.predict("delay-law", ...)
 
 # %% experiment="delay-figure"
 if check.ready():
-    half = ensemble.select(fraction=0.5)
     title = "Half of all pairs; triangles had not got there"
-    figures.show(figures.weight_decay_law(half, title=title))
+    figures.show(weight_decay_law.figure(ensemble.select(fraction=0.5), title=title))
 
 # %% experiment="delay-law"
 if check.ready("grokking_delay", "censored_median"):
-    times = torch.tensor(half.steps, dtype=torch.float64)
-    curves_of = zip(half["train_accuracy"].T, half["test_accuracy"].T, strict=True)
-    delays = torch.tensor(
-        [grokking_delay(times, torch.tensor(a), torch.tensor(b)) for a, b in curves_of],
-        dtype=torch.float64,
-    )
-    decays = np.unique(half.labels["weight_decay"])
-    draws = np.random.default_rng(0).integers(5, size=(200, 5))  # seeds, drawn again
-    inside, measured, of_rate = [], [], {}
-    for lr in np.unique(half.labels["lr"]):
-        cells = [
-            delays[(half.labels["lr"] == lr) & (half.labels["weight_decay"] == decay)]
-            for decay in decays
-        ]
-        of_rate[lr] = np.array([censored_median(cell) for cell in cells])
-        again = [[censored_median(cell[seeds]) for cell in cells] for seeds in draws]
-        slopes, spread = (
-            np.diff(np.log(np.nan_to_num(medians, nan=np.inf)), axis=-1) / np.diff(np.log(decays))
-            for medians in (of_rate[lr], np.array(again))
+    mine = {"grokking_delay": grokking_delay, "censored_median": censored_median}
+    law = weight_decay_law.measure(ensemble.select(fraction=0.5), **mine, resamples=200)
+    for rate, each in law["rates"].items():
+        print(
+            f"{rate.replace('lr_0_', 'learning rate 0.')}: slope of the delay, both in logarithms"
         )
-        print(f"learning rate {lr:g}: slope of log delay against log weight decay")
-        for i, slope in enumerate(slopes):
-            between = f"{decays[i]:g} to {decays[i + 1]:g}"
-            if not np.isfinite(slope):
-                print(f"  {between:12} unknown: most runs on one side are censored")
-                continue
-            low, high = np.quantile(spread[:, i], [0.025, 0.975], method="nearest")
-            inside.append(bool(-1.25 <= slope <= -0.75))
-            number = f"{slope:.2f} [{low:.2f}, {high:.2f}]"
-            measured.append(f"{number} at {lr:g}, {between}")
-            print(f"  {between:12} {number}" + ("  holds" if inside[-1] else ""))
-    slow, fast = of_rate.values()
-    ratios = ", ".join(f"{r:.1f} at {d:g}" for r, d in zip(slow / fast, decays, strict=True))
-    print(
-        f"\ndelay at the smaller learning rate over delay at the larger, by weight decay: {ratios}"
-    )
-    check.settle(
-        "delay-law",
-        f"in {sum(inside)} of the {len(inside)} intervals that can be measured the slope is within "
-        "0.25 of -1 (" + "; ".join(measured) + ")",
-        "holds" if all(inside) else "holds in a window" if any(inside) else "fails",
-    )
+        for pair in each["local_slopes"]:
+            print(f"  {pair['from']:g} to {pair['to']:g}: {said(pair, '.2f')}")
+    slow, fast = (each["cells"] for each in law["rates"].values())
+    print("\ndelay at the smaller learning rate over delay at the larger, by weight decay:")
+    for one, other in zip(slow, fast, strict=True):
+        print(f"  {one['weight_decay']:g}: {one['median_delay'] / other['median_delay']:.1f}")
+    check.settle("delay-law", weight_decay_law.says(law), weight_decay_law.verdict(law))
 
 # %% [markdown]
 # The law is a fair rule of thumb at the larger learning rate: over all weight decays that could be measured the slope is
@@ -488,7 +401,7 @@ if check.ready("grokking_delay", "censored_median"):
 # large weight decay, the delay hardly shrinks any more.
 #
 # Three things speak against its *derivation*. The weights shrink like $e^{-\eta\lambda t}$, so the delay should go as
-# $1/\eta$ too, and be $0.01/0.003 = 3.3$ times longer at the smaller learning rate; the last line above says
+# $1/\eta$ too, and be $0.01/0.003 = 3.3$ times longer at the smaller learning rate; the last lines above say
 # otherwise. Our norms do not start large. And look back at the last lines of section 5: with half of all pairs and a
 # learning rate of 0.01, at the weight decays 0.6 and 1, the norm had not fallen by even 1 % in any run, and yet the
 # slope between these two is close to $-1$. A law can hold where the story behind it does not.
@@ -498,7 +411,8 @@ if check.ready("grokking_delay", "censored_median"):
 # %% experiment="critical-fraction"
 if check.ready():
     larger = ensemble.select(lr=0.01)
-    figures.show(figures.critical_fraction(larger, title="Learning rate 0.01, 6000 steps"))
+    figures.show(critical_fraction.figure(larger, title="Learning rate 0.01, 6000 steps"))
+    print(critical_fraction.says(critical_fraction.measure(ensemble)))
 
 # %% [markdown]
 # Over both learning rates, {{critical-fraction.cells.0_2.grokked}} of {{critical-fraction.cells.0_2.runs}} runs

@@ -6,7 +6,7 @@ interrupted making goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
 from itertools import product
@@ -14,10 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
+from grokedu import measures
 from grokedu.claims import artifacts
 from grokedu.claims.outcome import provenance
+from grokedu.measures.arrays import Array
 from grokedu.models.two_layer import TwoLayer
 from grokedu.tasks import make_task
 from grokedu.training import train
@@ -33,6 +36,22 @@ CHECKPOINTS = (0, 10, 30, 60, 100, 150, 220, 330, 480, 700, 1000, 1500, 2200, 32
 KEPT = {"fraction": 0.5, "seed": 0}  # the runs whose checkpoints are shipped
 
 Cell = tuple[float, float, float]
+Delay = Callable[[Tensor, Tensor, Tensor], float]
+
+
+def delays(runs: Runs, grokking_delay: Delay = measures.grokking_delay) -> Array:
+    """(S,) each run's delay in steps, by the function given; nan where a run was censored.
+
+    >>> runs = Runs(np.array([1, 10, 100]), {"train_accuracy": np.array([[0.1], [1.0], [1.0]]),
+    ...                                      "test_accuracy": np.array([[0.1], [0.2], [1.0]])}, {})
+    >>> delays(runs).tolist()
+    [90.0]
+    """
+    steps = torch.from_numpy(runs.steps).double()
+    train, test = (torch.from_numpy(runs[f"{part}_accuracy"]) for part in ("train", "test"))
+    return np.array(
+        [float(grokking_delay(steps, *two)) for two in zip(train.T, test.T, strict=True)]
+    )
 
 
 def train_cell(

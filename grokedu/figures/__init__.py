@@ -1,18 +1,15 @@
 """Figures: one function a figure, each with an alt text, which ``show(figure)`` displays too."""
 
 from grokedu.figures.alpha_point import alpha_point
-from grokedu.figures.critical_fraction import critical_fraction
 from grokedu.figures.curves import curves
 from grokedu.figures.delays import Arm, delays
 from grokedu.figures.landscape import landscape
 from grokedu.figures.live import LiveCurves
 from grokedu.figures.llc_sensitivity import llc_sensitivity
-from grokedu.figures.metrics_against_loss import metrics_against_loss
 from grokedu.figures.norms import norms
 from grokedu.figures.rescaling import rescaling
 from grokedu.figures.style import Described, show
 from grokedu.figures.traces import Panel, traces
-from grokedu.figures.weight_decay_law import weight_decay_law
 
 __all__ = [
     "Arm",
@@ -20,15 +17,12 @@ __all__ = [
     "LiveCurves",
     "Panel",
     "alpha_point",
-    "critical_fraction",
     "curves",
     "delays",
     "landscape",
     "llc_sensitivity",
-    "metrics_against_loss",
     "norms",
     "rescaling",
     "show",
     "traces",
-    "weight_decay_law",
 ]

@@ -12,8 +12,8 @@ import pytest
 from matplotlib import image
 
 from grokedu import figures
+from grokedu.claims import critical_fraction, plain_metrics, weight_decay_law
 from grokedu.figures import live
-from grokedu.figures.metrics_against_loss import rank_correlations
 from grokedu.figures.style import SERIES, Described
 from grokedu.training.runs import Runs
 
@@ -60,10 +60,10 @@ DRAWN = {
     "curves of one run": lambda r: figures.curves(r.take([0])),
     "norms": lambda r: figures.norms(r.select(fraction=0.5), title="a title"),
     "norms of censored runs": lambda r: figures.norms(r.select(fraction=0.2)),
-    "law": lambda r: figures.weight_decay_law(r.select(fraction=0.5)),
-    "law of censored runs": lambda r: figures.weight_decay_law(r.select(fraction=0.2)),
-    "fraction": lambda r: figures.critical_fraction(r.select(lr=0.01)),
-    "metrics": lambda r: figures.metrics_against_loss(r.select(weight_decay=3.0, fraction=0.5)),
+    "law": lambda r: weight_decay_law.figure(r.select(fraction=0.5)),
+    "law of censored runs": lambda r: weight_decay_law.figure(r.select(fraction=0.2)),
+    "fraction": lambda r: critical_fraction.figure(r.select(lr=0.01)),
+    "metrics": lambda r: plain_metrics.figure(r.select(weight_decay=3.0, fraction=0.5)),
 }
 
 
@@ -88,22 +88,24 @@ def test_the_alt_text_is_computed_from_the_data(runs: Runs) -> None:
     assert "fitted at 10, generalised at 300, 30 times later" in figures.curves(one).alt
     late = figures.curves(runs.select(weight_decay=0.1)).alt
     assert "fitted at 10, not generalised by step 1000" in late
-    law = figures.weight_decay_law(runs.select(fraction=0.5)).alt
+    law = weight_decay_law.figure(runs.select(fraction=0.5)).alt
     assert "0.1: 3 of 3 censored" in law
     assert "1: 290 steps" in law
-    assert "100% at 0.5" in figures.critical_fraction(runs.select(lr=0.01)).alt
+    assert "100% at 0.5" in critical_fraction.figure(runs.select(lr=0.01)).alt
 
 
 def test_censored_runs_are_drawn_as_open_triangles(runs: Runs) -> None:
-    axes = figures.weight_decay_law(runs.select(fraction=0.5)).axes[0]
+    axes = weight_decay_law.figure(runs.select(fraction=0.5)).axes[0]
     triangles = [c for c in axes.collections if not len(c.get_facecolor()) and len(c.get_offsets())]
     assert sum(len(c.get_offsets()) for c in triangles) == 6  # weight decay 0.1, both rates
 
 
 def test_rank_correlations_leave_step_zero_out(runs: Runs) -> None:
     one = runs.select(weight_decay=3.0, fraction=0.5)
-    np.testing.assert_allclose(rank_correlations(one, "l2_norm"), -1.0)
-    np.testing.assert_allclose(rank_correlations(one, "train_loss"), 1.0)
+    steps = plain_metrics.spacings(one)["log"]
+    assert 0 not in steps
+    np.testing.assert_allclose(plain_metrics.correlations(one, "l2_norm", steps), -1.0)
+    np.testing.assert_allclose(plain_metrics.correlations(one, "train_loss", steps), 1.0)
 
 
 def test_series_differ_in_more_than_colour() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 
 def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
@@ -19,12 +20,12 @@ def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     >>> rank_correlation([1, 2, 3], [5, 5, 5])
     nan
     """
-    first, second = ranks(x), ranks(y)
+    first, second = np.ravel(x), np.ravel(y)
     if first.shape != second.shape:
         raise ValueError(f"got {first.size} and {second.size} numbers; wanted as many of each")
-    if first.size < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+    if first.size < 2 or any((one == one[0]).all() for one in (first, second)):
         return float("nan")
-    return float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
+    return float(stats.spearmanr(first, second).statistic)
 
 
 def auc(
@@ -52,6 +53,7 @@ def auc(
     label = np.zeros(len(kind)) if strata is None else np.asarray(strata)
     if not table.shape == kind.shape == label.shape:
         raise ValueError(f"shapes {table.shape}, {kind.shape}, {label.shape}; wanted (S,) of each")
+    # scipy's mannwhitneyu counts the same pairs, twenty times slower: it also works out a p-value.
     above, pairs = 0.0, 0
     for one in np.unique(label):
         here = label == one
@@ -69,13 +71,7 @@ def ranks(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     >>> ranks([10, 30, 10, 20]).tolist()
     [1.5, 4.0, 1.5, 3.0]
     """
-    table = np.asarray(values)
-    if np.issubdtype(table.dtype, np.floating) and np.isnan(table).any():
-        return np.full(table.size, np.nan)
-    _, inverse, counts = np.unique(table, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    mean_rank = last - (counts - 1) / 2
-    return np.asarray(mean_rank[inverse.reshape(-1)], dtype=np.float64)
+    return np.asarray(stats.rankdata(values, nan_policy="propagate"), dtype=np.float64)
 
 
 def partial_correlation(
