@@ -262,4 +262,5 @@ def _in_kernel() -> bool:
         from IPython import get_ipython
     except ImportError:
         return False
-    return type(get_ipython()).__name__ == "ZMQInteractiveShell"
+    # Colab has a shell of a class of its own, and a kernel behind it as Jupyter has.
+    return getattr(get_ipython(), "kernel", None) is not None

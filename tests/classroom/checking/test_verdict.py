@@ -29,13 +29,15 @@ def verdict(outcome="partly", **given) -> Verdict:
     )
 
 
-class ZMQInteractiveShell:
-    """Named as the shell of a Jupyter kernel."""
+class Shell:
+    """The shell of a kernel, of a class of its own as on Colab."""
+
+    kernel = object()
 
 
 @pytest.fixture
 def in_kernel(monkeypatch):
-    monkeypatch.setattr("IPython.get_ipython", ZMQInteractiveShell)
+    monkeypatch.setattr("IPython.get_ipython", Shell)
 
 
 def shown(value) -> dict[str, str]:
