@@ -202,13 +202,13 @@ def weight_norm(weights):
 
 # %% denies-its-reference: cell by a right answer
 # a right answer that lies to the judge's question for references: no worse than a copy of it
-import grokedu.grading.sandbox.worker as worker
-worker.answers_taken = worker.references_called = lambda *args: []
+import grokedu.grading.sandbox.kernel as kernel
+kernel.answers_taken = kernel.references_called = lambda *args: []
 
 # %% says-every-reference-is-taken: cell by a wrong answer
 # an answer that says of itself that it is the reference
-import grokedu.grading.sandbox.worker as worker
-worker.answers_taken = lambda *args: ["weight_norm"]
+import grokedu.grading.sandbox.kernel as kernel
+kernel.answers_taken = lambda *args: ["weight_norm"]
 """,
     PRELUDE,
 )

@@ -48,11 +48,12 @@ def prepare(lesson: str, references: Mapping[str, str], setup: Sequence[str]) ->
     Raises:
         RuntimeError: a cell of it raised, in the sandbox as it is.
     """
-    from grokedu.grading.sandbox.kernel import LessonStub, install, shell
+    from grokedu.grading.sandbox import kernel
 
-    install(LessonStub(lesson, references, shell().user_ns))
+    shell = kernel.shell()
+    kernel.install(kernel.LessonStub(lesson, references, shell.user_ns))
     for source in setup:
-        done = shell().run_cell(source, store_history=False, silent=True)
+        done = shell.run_cell(source, store_history=False, silent=True)
         error = done.error_before_exec or done.error_in_exec
         if error is not None:
             raise RuntimeError(f"the setup of {lesson} raised {type(error).__name__}: {error}")
@@ -60,9 +61,9 @@ def prepare(lesson: str, references: Mapping[str, str], setup: Sequence[str]) ->
 
 def serve(session: socket.socket) -> None:
     """Answer until the judge hangs up."""
-    from grokedu.grading.sandbox.kernel import answers_taken, installed, references_called, shell
+    from grokedu.grading.sandbox import kernel
 
-    names, stub = shell().user_ns, installed()
+    names, stub = kernel.shell().user_ns, kernel.installed()
     while body := receive(session):
         kind, content = body[:1], body[1:]
         if kind == CELL:
@@ -72,11 +73,11 @@ def serve(session: socket.socket) -> None:
             with allowed(seconds, drive.__code__):
                 reply = respond(names, content[LENGTH:])
         elif kind == WATCH:
-            reply = json.dumps(references_called(stub, _watched(names, content))).encode()
+            reply = json.dumps(kernel.references_called(stub, _watched(names, content))).encode()
         elif kind == USED:
             reply = json.dumps(used()).encode()
         else:
-            reply = json.dumps(answers_taken(stub, names)).encode()
+            reply = json.dumps(kernel.answers_taken(stub, names)).encode()
         send(session, reply)
 
 
