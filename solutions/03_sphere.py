@@ -279,9 +279,11 @@ if check.ready("sphere_step"):
     check.settle("memorising", told, verdict)
 
 # %% [markdown]
-# So the network on the sphere memorises *less*, and generalises while it does: when it fits, most of the test pairs are
-# right already. It is not kept from memorising altogether. What has become of the memorising part afterwards, when no
-# weights decay, is a question for lesson 04.
+# When the network on the sphere fits, most of the test pairs are right already. Yet holding the norm does not keep it
+# from memorising: its excluded loss dips below $\log p$ too, and the interval above says how far, beside free training. So
+# it memorises and generalises at the same time. (The runs go on to step 400, since the frequencies of a network that is
+# stopped as soon as it generalises are not yet those it ends with.) What has become of the memorising part afterwards,
+# when no weights decay, is a question for lesson 04.
 #
 # **Predict first.** If the norm is held and it still takes long: what does the *radius* at which you hold it do?
 
@@ -516,8 +518,8 @@ if check.ready():
 #
 # - **The scale of the outputs.** A large norm means large outputs, and networks with large outputs train lazily: their
 #   features hardly move. Kumar and others (2023) say this is what α does. Lesson 06.
-# - **Memorising circuits.** A fixed norm made the transformer memorise less, and did not keep the two-layer network
-#   from it. What becomes of the memorising part if no weight decays: lesson 04.
+# - **Memorising circuits.** A fixed norm did not keep the transformer from memorising, nor the two-layer network. What
+#   becomes of the memorising part if no weight decays: lesson 04.
 # - **More steps.** Five times the steps took a part of the test error away; where that ends is not known.
 # - **Why the transformer and not the two-layer network?** Under one loss, at a fixed norm, one has lost its delay and
 #   the other has not. The transformer is not homogeneous, so the derivation of section 4 is silent about it.
