@@ -54,14 +54,14 @@ show_progress() {
   packages=0
   while IFS= read -r line; do
     case $line in
-      Collecting*) packages=$((packages + 1)); text="Packages found: $packages (${line#Collecting })" ;;
-      *Downloading*GB\)* | *Downloading*[0-9][0-9]*.*MB\)*) text=${line#"${line%%[! ]*}"} ;;
+      Collecting*) packages=$((packages + 1)); line=${line%% \(from*}; text="Packages found: $packages (${line#Collecting })" ;;
+      *Downloading*GB\)* | *Downloading*\([0-9][0-9]*MB\)*) text=${line#"${line%%[! ]*}"} ;;
       Installing\ collected*) text="Installing them; this can take a minute" ;;
       *) continue ;;
     esac
     if [ -t 1 ]; then
       printf '\r\033[K  %.70s' "$text"
-    elif [ "${line#Collecting}" = "$line" ] || [ $((packages % 25)) = 1 ]; then
+    elif [ "${text#Packages}" = "$text" ] || [ $((packages % 25)) = 1 ]; then
       printf '  %.100s\n' "$text"
     fi
   done

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grokedu.figures.style import Described
@@ -29,6 +30,7 @@ hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, d
 hypothesis.settings.load_profile("tests")
 
 ROOT = Path(__file__).resolve().parents[1]
+_LEFT_OUT = pytest.StashKey[int]()
 
 
 @pytest.fixture
@@ -58,13 +60,50 @@ def assert_nothing_is_cut_off() -> Callable[[Described], None]:
     return check
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stop-at", type=float, metavar="TIME", help="start no test after TIME, in Unix seconds"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEFT_OUT] = 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Leave a test out, without a report, once the time is over."""
+    stop_at = item.config.getoption("--stop-at")
+    if stop_at is None or time.time() < stop_at:
+        return None
+    item.config.stash[_LEFT_OUT] += 1
+    return True
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker of pytest-xdist left out."""
+    node.config.stash[_LEFT_OUT] += getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if left_out := config.stash[_LEFT_OUT]:
+        terminalreporter.write_line(
+            f"{left_out} tests further from the change were left out: the time is over"
+        )
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash[_LEFT_OUT]
     if os.environ.get("GROKEDU_CI") != "1" or hasattr(session.config, "workerinput"):
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
-    if skipped and session.exitstatus == pytest.ExitCode.OK:
+    if reporter and skipped and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line(
             f"{len(skipped)} skipped: with GROKEDU_CI=1 that is a failure", red=True
         )

@@ -1,6 +1,7 @@
-"""What `make test` and `make test-full` run: every step, even when one fails, and a summary of all.
+"""What `make test`, `make test-full` and `make check` run: every step, and then a summary.
 
-With GROKEDU_CI=1 a skipped test is a failure.
+Steps that use one core run two at a time, and what each says is printed when it ends. With
+GROKEDU_CI=1 a skipped test is a failure.
 """
 
 from __future__ import annotations
@@ -8,29 +9,78 @@ from __future__ import annotations
 import argparse
 import ctypes.util
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.nearest import changed, nearest
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 STEP_SECONDS = 1800
-# Kept out of the first pytest step, each a step of its own.
-APART = ("notebooks", "grading", "attacks", "browser", "binder")
-# Debian's packages, and how to tell that each is there.
-PROGRAMS: dict[str, Callable[[], object]] = {
-    "chromium": lambda: shutil.which("chromium"),
-    "bubblewrap": lambda: shutil.which("bwrap"),
-    "libseccomp2": lambda: ctypes.util.find_library("seccomp"),
-    "postgresql": lambda: list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
-}
+# `make check` takes two minutes: the tests that have started by then may take the rest.
+CHECK_SECONDS = 100
+QUICK = ("lint", "format", "floors", "types")
+# Kept out of the step "unit", each a step of its own. The longest come first, so that two at a
+# time end together.
+APART = ("grading", "browser", "notebooks", "attacks", "pins", "binder")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that tests need beside Python."""
+
+    package: str
+    is_there: Callable[[], object]
+    needed_for: str
+    how: str
+
+
+PROGRAMS = (
+    Program(
+        "chromium",
+        lambda: any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+        "the tests in a browser",
+        "apt-get install chromium (Debian), or brew install --cask chromium (macOS)",
+    ),
+    Program(
+        "bubblewrap",
+        lambda: shutil.which("bwrap"),
+        "tests of the sandbox and attacks on it",
+        "apt-get install bubblewrap (Debian); it is for Linux only",
+    ),
+    Program(
+        "libseccomp2",
+        lambda: ctypes.util.find_library("seccomp"),
+        "tests of the sandbox and attacks on it",
+        "apt-get install libseccomp2 (Debian); it is for Linux only",
+    ),
+    Program(
+        "postgresql",
+        lambda: list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+        "tests of a shared gradebook in `make test-full`",
+        "apt-get install postgresql (Debian)",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, and how many cores it keeps busy."""
+
+    name: str
+    command: list[str]
+    cores: int = 1
 
 
 @dataclass
@@ -45,71 +95,126 @@ class Outcome:
     note: str = ""
 
 
+_PRINTING = threading.Lock()
+
+
 def main() -> int:
     """Run the steps, print the summary, return an exit status."""
+    began = time.time()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="full scale; up to an hour")
-    parser.add_argument("--only", metavar="STEP", action="append", help="run only this step")
+    parser.add_argument(
+        "--changed",
+        action="store_true",
+        help="the quick steps and the unit tests nearest to what has changed; two minutes",
+    )
+    parser.add_argument(
+        "--only", metavar="STEPS", default="", help="run only these, separated by commas or spaces"
+    )
     given = parser.parse_args()
     environment = _environment(given.full)
-    install_programs()
     known = steps(given.full)
-    for name in given.only or []:
-        if name not in known:
-            parser.error(f"no step {name!r}; there are: {', '.join(known)}")
-    outcomes = []
-    for name, command in known.items():
-        if given.only and name not in given.only:
-            continue
-        print(f"\n=== {name}: {' '.join(map(_shown, command))}", flush=True)
-        outcomes.append(run(name, command, environment))
-    return summarise(outcomes, strict=environment.get("GROKEDU_CI") == "1")
+    if given.changed:
+        known = [step for step in known if step.name in QUICK] + nearest_tests(began)
+    names = [step.name for step in known]
+    wanted = re.findall(r"[^\s,]+", given.only) or names
+    for name in wanted:
+        if name not in names:
+            parser.error(f"there is no step {name!r}; there are: {', '.join(names)}")
+    if not given.changed:
+        provide_programs()
+    outcomes = run_all([step for step in known if step.name in wanted], environment)
+    strict = environment.get("GROKEDU_CI") == "1"
+    return summarise(outcomes, strict=strict, seconds=time.time() - began)
 
 
-def steps(full: bool) -> dict[str, list[str]]:
-    """The commands, by the name of their step."""
+def steps(full: bool) -> list[Step]:
+    """All steps."""
     python = sys.executable
-    deselected = [] if full else ["full"]
-    if not _has_cuda():
-        deselected.append("gpu")
-
-    def pytest(*arguments: str, marker: str = "", apart: tuple[str, ...] = ()) -> list[str]:
-        said = [marker] if marker else []
-        said += [f"not {name}" for name in (*apart, *deselected)]
-        return [python, "-m", "pytest", "-q", "-m", " and ".join(said), *arguments]
-
-    return {
-        "lint": [python, "-m", "ruff", "check", "."],
-        "format": [python, "-m", "ruff", "format", "--check", "."],
-        "types": [python, "-m", "mypy"],
-        "floors": [str(BIN / "lint-imports"), "--no-logo"],
-        "drift": [python, "-m", "grokedu.cli", "build", "--check"],
-        "unit": pytest("-n", "2", "--dist", "worksteal", apart=APART),
-        **{name: pytest("tests", marker=name) for name in APART},
-    }
+    return [
+        Step("lint", [python, "-m", "ruff", "check", "."]),
+        Step("format", [python, "-m", "ruff", "format", "--check", "."]),
+        Step("floors", [str(BIN / "lint-imports"), "--no-logo"]),
+        Step("types", [python, "-m", "mypy"]),
+        Step("drift", [python, "-m", "grokedu.cli", "build", "--check"]),
+        *(
+            # At full scale a lesson's time is measured, so nothing may run beside it.
+            Step(name, _pytest("tests", marker=name, full=full), 2 if full else 1)
+            for name in APART
+        ),
+        Step("unit", _pytest("-n", "2", "--dist", "worksteal", apart=APART, full=full), 2),
+    ]
 
 
-def run(name: str, command: list[str], environment: dict[str, str]) -> Outcome:
+def nearest_tests(began: float) -> list[Step]:
+    """The unit tests of what has changed, nearest first, as long as there is time."""
+    try:
+        files = nearest(ROOT, changed(ROOT))
+    except RuntimeError as problem:
+        sys.exit(str(problem))
+    if not files:
+        print("Nothing has changed that has unit tests.")
+        return []
+    # Named first, since pytest reads the conftest.py of the files that it is given only.
+    arguments = ["tests/conftest.py", *files, f"--stop-at={began + CHECK_SECONDS:.0f}"]
+    # Workers take one test after another, so that the nearest are run first.
+    one_by_one = ["-n", "2", "--dist", "load", "--maxschedchunk", "1"]
+    return [Step("unit", _pytest(*one_by_one, *arguments, apart=APART, full=False), 2)]
+
+
+def run_all(chosen: Sequence[Step], environment: dict[str, str]) -> list[Outcome]:
+    """Run steps of one core two at a time, and then the others one after another."""
+    pairs = [step for step in chosen if step.cores == 1]
+    alone = [step for step in chosen if step.cores > 1]
+    running: set[subprocess.Popen[bytes]] = set()
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            done = list(pool.map(lambda step: run(step, environment, running), pairs))
+            return done + [run(step, environment, running) for step in alone]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                _end(process)
+
+
+def run(step: Step, environment: dict[str, str], running: set[subprocess.Popen[bytes]]) -> Outcome:
     """Run one step, and end all it started when it takes too long or is interrupted."""
-    outcome = Outcome(name)
+    outcome, command = Outcome(step.name), step.command
     started = time.monotonic()
+    head = f"\n=== {step.name}: {' '.join(map(_shown, command))}"
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.xml")
+        report, said = Path(folder, "report.xml"), Path(folder, "said")
         if "pytest" in command:
             command = [*command, f"--junitxml={report}"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
-        try:
-            status = process.wait(timeout=STEP_SECONDS)
-        except subprocess.TimeoutExpired:
-            status, outcome.note = 1, f"stopped after {STEP_SECONDS} s"
-        finally:
-            _end(process)
+        with said.open("wb") as stream:
+            shared = step.cores == 1
+            if not shared:
+                print(head, flush=True)
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                start_new_session=True,
+                stdout=stream if shared else None,
+                stderr=subprocess.STDOUT if shared else None,
+            )
+            running.add(process)
+            try:
+                status = process.wait(timeout=STEP_SECONDS)
+            except subprocess.TimeoutExpired:
+                status, outcome.note = 1, f"stopped after {STEP_SECONDS} s"
+            finally:
+                _end(process)
+                running.discard(process)
+        if shared:
+            with _PRINTING:
+                print(f"{head}\n{said.read_text(errors='replace')}", end="", flush=True)
         _count(outcome, report if "pytest" in command else None, status)
     outcome.seconds = time.monotonic() - started
     return outcome
 
 
-def summarise(outcomes: list[Outcome], strict: bool) -> int:
+def summarise(outcomes: list[Outcome], strict: bool, seconds: float) -> int:
     """Print what ran, what was skipped and how long it took; the last line has the totals."""
     print("\n=== summary")
     print(f"{'step':10} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
@@ -127,21 +232,46 @@ def summarise(outcomes: list[Outcome], strict: bool) -> int:
     if strict and skipped:
         print(f"With GROKEDU_CI=1 the {skipped} skipped count as failed.")
         failed, skipped = failed + skipped, 0
-    print(f"{sum(each.seconds for each in outcomes):.0f} s in all")
+    print(f"{seconds:.0f} s in all")
     print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return 1 if failed else 0
 
 
-def install_programs() -> None:
-    """As root on Debian, install what tests need beside Python; elsewhere those are skipped."""
-    missing = [package for package, is_there in PROGRAMS.items() if not is_there()]
-    if not missing or not shutil.which("apt-get") or os.geteuid() != 0:
-        return
-    print(f"Installing {', '.join(missing)} ...", flush=True)
+def provide_programs() -> None:
+    """Name the programs that are missing; in CI on Debian, install them."""
+    missing = [program for program in PROGRAMS if not program.is_there()]
+    if missing and _in_ci() and shutil.which("apt-get"):
+        _install([program.package for program in missing])
+        missing = [program for program in missing if not program.is_there()]
+    for program in missing:
+        print(f"{program.package} is missing, so {program.needed_for} are skipped.", end=" ")
+        print(f"To get it: {program.how}")
+
+
+def _install(packages: list[str]) -> None:
+    print(f"Installing {', '.join(packages)} ...", flush=True)
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n", "-E"]
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     for command in (["apt-get", "update", "-qq"], install):
-        subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False)
+        subprocess.run([*as_root, *command], env=quiet, stdout=subprocess.DEVNULL, check=False)
+
+
+def _in_ci() -> bool:
+    return any(os.environ.get(name, "") not in ("", "0", "false") for name in ("CI", "GROKEDU_CI"))
+
+
+def _pytest(
+    *arguments: str, marker: str = "", apart: tuple[str, ...] = (), full: bool
+) -> list[str]:
+    """A command that runs tests."""
+    said = [marker] if marker else []
+    said += [f"not {name}" for name in apart]
+    if not full:
+        said.append("not full")
+    if not _has_cuda():
+        said.append("not gpu")
+    return [sys.executable, "-m", "pytest", "-q", "-m", " and ".join(said), *arguments]
 
 
 def _environment(full: bool) -> dict[str, str]:
