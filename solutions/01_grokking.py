@@ -191,9 +191,8 @@ if check.ready(
     "average_log_prob",
     "train_step",
 ):
-    times = torch.tensor(list(history), dtype=torch.float64)
-    seen = {k: torch.tensor([row[k][0] for row in history.values()]) for k in history[0]}
-    curve = seen["train_accuracy"], seen["test_accuracy"]
+    seen = [(t, row["train_accuracy"][0], row["test_accuracy"][0]) for t, row in history.items()]
+    times, *curve = torch.tensor(seen, dtype=torch.float64).T
     print(f"Your run: a delay of {grokking_delay(times, *curve):.0f} steps,")
     print(
         f"it generalised {measures.grokking_ratio(times, *curve):.0f} times later than it fitted."

@@ -54,7 +54,7 @@ def one_run(weights: Weights) -> Weights:
 
 
 def quartic(weights: Weights) -> Tensor:
-    return sum((t.square() + t.pow(4)).flatten(1).sum(1) for t in weights.values())  # type: ignore[return-value]
+    return sum((t.square() + t.pow(4)).sum() for t in weights.values())  # type: ignore[return-value]
 
 
 def a_step(rule: Any, weights: Weights, grads: Weights) -> Weights:
@@ -161,8 +161,8 @@ CASES: dict[str, Case] = {
         (normal("circuits", 1, 4).abs(),),
     ),
     # features
-    "scales": (lambda w: features.init_scales(w, run_axis=True), (W,)),
-    "ratio": (lambda w, g: features.update_to_weight_ratio(w, g, run_axis=True), (W, G)),
+    "scales": (torch.vmap(features.init_scales), (W,)),
+    "ratio": (lambda w, g: features.update_to_weight_ratio(one_run(w), one_run(g)), (W, G)),
     "regression": (
         lambda x, y: features.random_feature_regression(x, y.unsqueeze(-1), 0.1), (X, Y)
     ),
@@ -184,21 +184,21 @@ CASES: dict[str, Case] = {
         (weights_of(LARGE), PAIRS[:5]),
     ),
     # stages
-    "fourteen": (lambda w: stages.training_features(w, run_axis=True), (W,)),
+    "fourteen": (lambda w: stages.training_features(one_run(w)), (W,)),
     "ridge": (lambda x, y: (stages.ridge_predictor(x, y, 0.1), stages.ridge_loss(x, 0.1)), (X, Y)),
     # measures, curvature
     "accuracy": (measures.accuracy, (LOGITS, LABELS)),
     "log prob": (torch.vmap(measures.average_log_prob), (LOGITS,)),
-    "norms": (lambda w: measures.tensor_norms(w, run_axis=True), (W,)),
+    "norms": (torch.vmap(measures.tensor_norms), (W,)),
     "trace": (
         lambda w: curvature.hessian_trace(
-            quartic, w, generator=streams(), samples=3, run_axis=True
+            quartic, one_run(w), generator=streams()[0], samples=3
         ).value,
         (W,),
     ),
     "top eigenvalue": (
         lambda w: curvature.top_eigenvalue(
-            quartic, w, generator=streams(), run_axis=True
+            quartic, one_run(w), generator=streams()[0]
         ).value,
         (W,),
     ),
@@ -206,7 +206,8 @@ CASES: dict[str, Case] = {
     "EMA": (lambda w, g: filtered(accelerators.GrokfastEMA(), w, g), (W, G)),
     "MA": (lambda w, g: filtered(accelerators.GrokfastMA(2), w, g), (W, G)),
     "orthogonal": (
-        lambda w, g: accelerators.OrthogonalGradient(run_axis=True).step(w, g, {})[0], (W, G)
+        torch.vmap(lambda w, g: accelerators.OrthogonalGradient().step(w, g, {})[0]),
+        (W, G),
     ),
     "StableMax": (accelerators.stablemax_cross_entropy, (LOGITS, LABELS)),
     "warm-up": (

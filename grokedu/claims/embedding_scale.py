@@ -68,8 +68,15 @@ def run(*, quick: bool, progress: bool) -> Outcome:
         grokked[arm], fitted[arm] = (
             one.reshape(shape).T for one in (runs.grokked_at(), runs.fitted_at())
         )
-        ratios = update_to_weight_ratio(runs.checkpoints[0], runs.checkpoints[EARLY], run_axis=True)
-        moved[arm] = {name: one.numpy().reshape(shape).T for name, one in ratios.items()}
+        both = runs.checkpoints[0], runs.checkpoints[EARLY]
+        ratios = [
+            update_to_weight_ratio(*({k: v[run] for k, v in one.items()} for one in both))
+            for run in range(len(runs))
+        ]
+        moved[arm] = {
+            name: np.array([one[name].item() for one in ratios]).reshape(shape).T
+            for name in both[0]
+        }
     slopes = {arm: bootstrap(table, partial(slope, factors)) for arm, table in grokked.items()}
     default = (2 * p) ** 0.5
     return Outcome(
@@ -95,7 +102,7 @@ def run(*, quick: bool, progress: bool) -> Outcome:
             "p": p,
             "steps": steps,
             "scales": {
-                name: one.mean().item() for name, one in init_scales(plain, run_axis=True).items()
+                name: one.mean().item() for name, one in torch.vmap(init_scales)(plain).items()
             },
             "slopes": {"same_function": slopes[SAME], "embeddings_alone": slopes[ALONE]},
             "cells": [

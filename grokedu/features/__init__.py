@@ -4,7 +4,7 @@ A network whose outputs are multiplied by a large number fits its data with hard
 its weights: it stays in its linearisation, with the kernel it started with (*lazy*; Chizat, Oyallon
 and Bach 2019, arXiv 1812.07956). Kumar et al. 2023 (arXiv 2310.06110) read grokking as a late
 passage from lazy to *rich*, where the kernel moves. All of these work on dictionaries of tensors or
-on plain functions; leading axes count runs and are kept.
+on plain functions, of one network at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Params = Mapping[str, Tensor]
 Apply = Callable[[Params, Tensor], Tensor]
 
 
-def init_scales(params: Params | nn.Module, *, run_axis: bool = False) -> dict[str, Tensor]:
+def init_scales(params: Params | nn.Module) -> dict[str, Tensor]:
     """The root mean square entry of each tensor, by name.
 
     At the start it is the standard deviation that the entries were drawn with. An Adam step moves
@@ -28,15 +28,17 @@ def init_scales(params: Params | nn.Module, *, run_axis: bool = False) -> dict[s
 
     Args:
         params: a dictionary of tensors, or a module, whose named parameters are taken.
-        run_axis: whether the first axis of every tensor counts runs; then each has shape (S,).
+
+    Returns:
+        A scalar tensor by name.
 
     >>> init_scales({"W": torch.tensor([[3.0, -3.0], [3.0, 3.0]])})
     {'W': tensor(3.)}
     """
-    tensors, start = named(params, run_axis=run_axis), 1 if run_axis else 0
+    tensors = {name: tensor.detach() for name, tensor in named(params).items()}
     return {
-        name: norm / max(tensors[name].shape[start:].numel(), 1) ** 0.5
-        for name, norm in tensor_norms(tensors, run_axis=run_axis).items()
+        name: norm / max(tensors[name].numel(), 1) ** 0.5
+        for name, norm in tensor_norms(tensors).items()
     }
 
 
@@ -58,15 +60,15 @@ def rescale_tensors(params: Params, factors: Mapping[str, float]) -> dict[str, T
     return {name: tensor.detach() * factors.get(name, 1.0) for name, tensor in params.items()}
 
 
-def update_to_weight_ratio(
-    before: Params, after: Params | nn.Module, *, run_axis: bool = False
-) -> dict[str, Tensor]:
+def update_to_weight_ratio(before: Params, after: Params | nn.Module) -> dict[str, Tensor]:
     """How far each tensor moved against its size, ``||after - before|| / ||before||``.
 
     Args:
         before: the tensors at a step; of a module a copy, which training does not move.
         after: the same at another, or the module itself.
-        run_axis: whether the first axis of every tensor counts runs; then each has shape (S,).
+
+    Returns:
+        A scalar tensor by name.
 
     Raises:
         ValueError: if the two differ in names, shapes or device, or a tensor before was zero.
@@ -81,9 +83,9 @@ def update_to_weight_ratio(
         raise ValueError(
             f"before has {_shapes(before)} and after {_shapes(moved)}; wanted the same tensors"
         )
-    moves = tensor_norms({k: moved[k] - one for k, one in before.items()}, run_axis=run_axis)
-    sizes = tensor_norms(before, run_axis=run_axis)
-    zero = [name for name, size in sizes.items() if bool((size == 0).any())]
+    moves = tensor_norms({k: (moved[k] - one).detach() for k, one in before.items()})
+    sizes = tensor_norms({k: one.detach() for k, one in before.items()})
+    zero = [name for name, size in sizes.items() if size == 0]
     if zero:
         raise ValueError(f"the tensors {', '.join(zero)} were zero; a ratio to them is undefined")
     return {name: moves[name] / size for name, size in sizes.items()}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from grokedu import measures
 from grokedu.classroom.checking.exercise import Case
 from grokedu.classroom.lesson import Lesson
 
@@ -15,7 +16,7 @@ hint, reference, ready = lesson.hint, lesson.reference, lesson.ready
 reset, predict, settle = lesson.reset, lesson.predict, lesson.settle
 
 
-@lesson.exercise(
+weight_norm = lesson.exercise(
     points={"one vector": 1, "any shape": 1},
     hints=(
         "The norm is one number made from all the weights. What happens to each weight first?",
@@ -24,20 +25,7 @@ reset, predict, settle = lesson.reset, lesson.predict, lesson.settle
     ),
     why="every lesson of this course watches a weight norm",
     minutes=2,
-)
-def weight_norm(weights: Tensor) -> Tensor:
-    """The L2 norm of a tensor of weights: the square root of the sum of their squares.
-
-    Args:
-        weights: float, of any shape.
-
-    Returns:
-        A scalar tensor.
-
-    >>> weight_norm(torch.tensor([3.0, -4.0])).item()  # 9 + 16 = 25
-    5.0
-    """
-    return weights.square().sum().sqrt()
+)(measures.weight_norm)
 
 
 @weight_norm.cases

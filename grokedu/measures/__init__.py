@@ -6,7 +6,7 @@ is said with each.
 
 from grokedu.measures.delay import censored_median, first_reach, grokking_delay, grokking_ratio
 from grokedu.measures.losses import accuracy, average_log_prob, cross_entropy, mean_squared_error
-from grokedu.measures.norms import l2_norm, named, tensor_norms, vectors
+from grokedu.measures.norms import l2_norm, named, tensor_norms, weight_norm
 
 __all__ = [
     "accuracy",
@@ -20,5 +20,5 @@ __all__ = [
     "mean_squared_error",
     "named",
     "tensor_norms",
-    "vectors",
+    "weight_norm",
 ]

@@ -6,14 +6,12 @@ function of the weights, and the weights are any ``nn.Module`` or a dictionary o
     top_eigenvalue(lambda net: cross_entropy(net(x), y), net, generator=generator)
     top_eigenvalue(lambda w: cross_entropy(model.apply(w, x), y), params, generator=generator)
 
-With ``run_axis=True`` the first axis of every tensor counts S runs, the loss returns (S,) numbers,
-each of which depends on its own run alone, and the generators are S: every run gets the numbers it
-would get alone.
+They are for one network; of many, take one after the other, each with a generator of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 Weights = Mapping[str, Tensor] | nn.Module
-Generators = torch.Generator | Sequence[torch.Generator]
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Trace:
     """An estimate of a trace.
 
     Attributes:
-        value: the estimate, a scalar tensor or (S,).
+        value: the estimate, a scalar tensor.
         standard_error: of the value, from the spread of the samples.
     """
 
@@ -42,9 +39,9 @@ class Eigenvalue:
     """An estimate of the largest eigenvalue.
 
     Attributes:
-        value: the Ritz value, a scalar tensor or (S,); never above the true one but by rounding.
+        value: the Ritz value, a scalar tensor; above the true one only by rounding.
         residual: the norm of Hv - value v for the unit vector v. The Hessian has an eigenvalue
-            within it of the value. Both are nan for a run whose Hessian is not finite.
+            within it of the value. Both are nan where the Hessian is not finite.
         products: how many products with the Hessian it took.
     """
 
@@ -54,28 +51,25 @@ class Eigenvalue:
 
 
 class HessianProduct:
-    """The product of a loss's Hessian with vectors; vectors are flat, of shape (S, d).
+    """The product of a loss's Hessian with vectors; vectors are flat, of shape (d,).
 
     The first derivative is taken once, and its graph is kept as long as this object lives.
 
     Args:
-        loss: from the weights, as they were given, to a scalar, or to (S,) with a run axis.
+        loss: from the weights, as they were given, to a scalar.
         weights: a module, whose parameters that require a gradient are meant, or a dictionary.
-        run_axis: whether the first axis of every tensor counts runs.
 
     Raises:
-        ValueError: if there are no weights or no runs, they disagree on device, dtype or runs, or
-            the loss has another shape or does not depend on them.
+        ValueError: if there are no weights, they disagree on device or dtype, or the loss has
+            another shape or does not depend on them.
 
     >>> loss = lambda w: 1.5 * w["x"].square().sum() + w["x"][0] * w["x"][1]
     >>> product = HessianProduct(loss, {"x": torch.zeros(2)})
-    >>> product(torch.tensor([[1.0, 0.0]])).tolist()  # the first column of [[3, 1], [1, 3]]
-    [[3.0, 1.0]]
+    >>> product(torch.tensor([1.0, 0.0])).tolist()  # the first column of [[3, 1], [1, 3]]
+    [3.0, 1.0]
     """
 
-    def __init__(
-        self, loss: Callable[[Any], Tensor], weights: Weights, *, run_axis: bool = False
-    ) -> None:
+    def __init__(self, loss: Callable[[Any], Tensor], weights: Weights) -> None:
         named: dict[str, Tensor] = {}
         if isinstance(weights, nn.Module):
             named.update((k, v) for k, v in weights.named_parameters() if v.requires_grad)
@@ -95,37 +89,29 @@ class HessianProduct:
                     f"the weights {name!r} are {leaf.dtype} on {leaf.device} and others "
                     f"{first.dtype} on {first.device}; wanted one dtype on one device"
                 )
-            if run_axis and leaf.shape[:1] != first.shape[:1]:
-                raise ValueError(
-                    f"the weights {name!r} have shape {tuple(leaf.shape)} beside "
-                    f"{tuple(first.shape)}; with a run axis the first must be the same"
-                )
-        self.runs = first.shape[0] if run_axis else 1
-        numbers = sum(leaf.numel() for leaf in self.leaves)
-        if not numbers or not first.is_floating_point():
+        self.size = sum(leaf.numel() for leaf in self.leaves)
+        if not self.size or not first.is_floating_point():
             raise ValueError(
-                f"the weights are {numbers} numbers of {first.dtype}; wanted floats, at least one"
+                f"the weights are {self.size} numbers of {first.dtype}; wanted floats, at least one"
             )
-        self.size = numbers // self.runs
         self.like = first.detach()
         for leaf in self.leaves:
             leaf.requires_grad_()
         with torch.enable_grad():
             value = loss(argument)
-            wanted = (self.runs,) if run_axis else ()
-            if value.shape != wanted:
-                raise ValueError(f"the loss has shape {tuple(value.shape)}; wanted {wanted}")
+            if value.shape != ():
+                raise ValueError(f"the loss has shape {tuple(value.shape)}; wanted ()")
             if not value.requires_grad:
                 raise ValueError(
                     "the loss does not depend on the weights; wanted a function of them"
                 )
             self.gradients = torch.autograd.grad(
-                value.sum(), self.leaves, create_graph=True, materialize_grads=True
+                value, self.leaves, create_graph=True, materialize_grads=True
             )
 
     def __call__(self, vector: Tensor) -> Tensor:
-        """(S, d) from (S, d)."""
-        parts = vector.split([leaf.numel() // self.runs for leaf in self.leaves], dim=1)
+        """(d,) from (d,)."""
+        parts = vector.split([leaf.numel() for leaf in self.leaves])
         # A gradient that does not depend on the weights, as of a linear loss, has no graph.
         curved = [i for i, gradient in enumerate(self.gradients) if gradient.requires_grad]
         if not curved:
@@ -137,16 +123,15 @@ class HessianProduct:
             retain_graph=True,
             materialize_grads=True,
         )
-        return torch.cat([one.reshape(self.runs, -1) for one in products], dim=1)
+        return torch.cat([one.reshape(-1) for one in products])
 
 
 def hessian_trace(
     loss: Callable[[Any], Tensor],
     weights: Weights,
     *,
-    generator: Generators,
+    generator: torch.Generator,
     samples: int = 100,
-    run_axis: bool = False,
 ) -> Trace:
     """The trace of the Hessian by Hutchinson's estimator.
 
@@ -154,8 +139,8 @@ def hessian_trace(
     the sum of the squares of the off-diagonal entries, so that a diagonal Hessian has none.
 
     Args:
-        loss, weights, run_axis: as for :class:`HessianProduct`.
-        generator: where v is drawn from; a sequence of S with a run axis.
+        loss, weights: as for :class:`HessianProduct`.
+        generator: where v is drawn from.
         samples: how many v, at least 2.
 
     Raises:
@@ -170,28 +155,23 @@ def hessian_trace(
     """
     if samples < 2:
         raise ValueError(f"samples is {samples}; a standard error needs at least 2, such as 100")
-    product = HessianProduct(loss, weights, run_axis=run_axis)
-    streams = _streams(generator, product.runs)
+    product = HessianProduct(loss, weights)
     drawn = []
     for _ in range(samples):
-        signs = torch.stack(
-            [torch.randint(2, (product.size,), generator=one, device=one.device) for one in streams]
-        )
+        signs = torch.randint(2, (product.size,), generator=generator, device=generator.device)
         probe = signs.mul_(2).sub_(1).to(product.like)
-        drawn.append((probe * product(probe)).sum(dim=1))
-    table = torch.stack(drawn)
-    value, error = table.mean(dim=0), table.std(dim=0) / samples**0.5
-    return Trace(value, error) if run_axis else Trace(value[0], error[0])
+        drawn.append((probe * product(probe)).sum())
+    values = torch.stack(drawn)
+    return Trace(values.mean(), values.std() / samples**0.5)
 
 
 def top_eigenvalue(
     loss: Callable[[Any], Tensor],
     weights: Weights,
     *,
-    generator: Generators,
+    generator: torch.Generator,
     products: int = 100,
     tolerance: float = 1e-4,
-    run_axis: bool = False,
 ) -> Eigenvalue:
     """The largest eigenvalue of the Hessian, the sharpness, by Lanczos' method.
 
@@ -199,10 +179,10 @@ def top_eigenvalue(
     kept and orthogonalised anew at each step, so that memory is ``products`` times the weights.
 
     Args:
-        loss, weights, run_axis: as for :class:`HessianProduct`.
-        generator: where the start is drawn from; a sequence of S with a run axis.
+        loss, weights: as for :class:`HessianProduct`.
+        generator: where the start is drawn from.
         products: at most so many products with the Hessian; of d weights d are enough.
-        tolerance: stop when the residual is at most this times the size of the value, in all runs.
+        tolerance: stop when the residual is at most this times the size of the value.
 
     Raises:
         ValueError: if products < 1, and as :class:`HessianProduct` does.
@@ -216,66 +196,52 @@ def top_eigenvalue(
     """
     if products < 1:
         raise ValueError(f"products is {products}; wanted at least 1, for example 100")
-    product = HessianProduct(loss, weights, run_axis=run_axis)
-    streams = _streams(generator, product.runs)
+    product = HessianProduct(loss, weights)
     limit = min(products, product.size)
-    basis = torch.empty(product.runs, 0, product.size).to(product.like)
-    diagonal, beside = [], [product.like.new_zeros(product.runs)]
-    vector = _unit_outside(basis, streams)
-    value = residual = product.like.new_zeros(product.runs)
+    basis = torch.empty(0, product.size).to(product.like)
+    diagonal: list[Tensor] = []
+    beside: list[Tensor] = []
+    vector = _unit_outside(basis, generator)
+    value = residual = product.like.new_zeros(())
     for count in range(1, limit + 1):
-        basis = torch.cat([basis, vector.unsqueeze(1)], dim=1)
+        basis = torch.cat([basis, vector.unsqueeze(0)])
         image = product(vector)
-        diagonal.append((vector * image).sum(dim=1))
+        diagonal.append((vector * image).sum())
         rest = _outside(image, basis)
-        length = rest.norm(dim=1)
-        value, weight = _largest_ritz(diagonal, beside[1:])
+        length = rest.norm()
+        value, weight = _largest_ritz(diagonal, beside)
         residual = length * weight
-        ended = (residual <= tolerance * value.abs()) | residual.isnan()
-        if count == limit or bool(ended.all()):
+        if count == limit or residual <= tolerance * value.abs() or residual.isnan():
             break
         # The start lies in a space that H maps to itself: go on from a new vector, uncoupled.
-        closed = length <= 8 * torch.finfo(length.dtype).eps * image.norm(dim=1)
-        vector = rest / length.unsqueeze(1)
-        if closed.any():
-            vector = torch.where(closed.unsqueeze(1), _unit_outside(basis, streams), vector)
-            length = length.masked_fill(closed, 0)
-        beside.append(length)
-    if not run_axis:
-        value, residual = value[0], residual[0]
+        closed = bool(length <= 8 * torch.finfo(length.dtype).eps * image.norm())
+        vector = _unit_outside(basis, generator) if closed else rest / length
+        beside.append(torch.zeros_like(length) if closed else length)
     return Eigenvalue(value, residual, count)
 
 
 def _largest_ritz(diagonal: list[Tensor], beside: list[Tensor]) -> tuple[Tensor, Tensor]:
     """The largest eigenvalue of the tridiagonal matrix, and its vector's last entry in size."""
-    matrix = torch.diag_embed(torch.stack(diagonal, dim=1))
+    matrix = torch.stack(diagonal).diag()
     if beside:
-        off = torch.stack(beside, dim=1)
-        matrix = matrix + torch.diag_embed(off, offset=1) + torch.diag_embed(off, offset=-1)
-    broken = ~matrix.isfinite().flatten(1).all(dim=1)  # which would end all runs' decomposition
-    values, vectors = torch.linalg.eigh(matrix.masked_fill(broken[:, None, None], 0))
-    value = values[:, -1].masked_fill(broken, torch.nan)
-    return value, vectors[:, -1, -1].abs().masked_fill(broken, torch.nan)
+        off = torch.stack(beside)
+        matrix = matrix + off.diag(1) + off.diag(-1)
+    if not bool(matrix.isfinite().all()):  # of which torch.linalg.eigh would raise
+        return matrix.new_tensor(torch.nan), matrix.new_tensor(torch.nan)
+    values, vectors = torch.linalg.eigh(matrix)
+    return values[-1], vectors[-1, -1].abs()
 
 
 def _outside(vector: Tensor, basis: Tensor) -> Tensor:
-    """(S, d) less its part in the basis (S, k, d); twice, as once leaves rounding behind."""
+    """(d,) less its part in the basis (k, d); twice, as once leaves rounding behind."""
     for _ in range(2):
-        vector = vector - (basis.mT @ (basis @ vector.unsqueeze(-1))).squeeze(-1)
+        vector = vector - basis.mT @ (basis @ vector)
     return vector
 
 
-def _unit_outside(basis: Tensor, streams: Sequence[torch.Generator]) -> Tensor:
-    drawn = [
-        torch.randn(basis.shape[-1], generator=one, device=one.device, dtype=torch.float64)
-        for one in streams
-    ]
-    vector = _outside(torch.stack(drawn).to(basis), basis)
-    return vector / vector.norm(dim=1, keepdim=True)
-
-
-def _streams(generator: Generators, runs: int) -> list[torch.Generator]:
-    streams = [generator] if isinstance(generator, torch.Generator) else [*generator]
-    if len(streams) != runs:
-        raise ValueError(f"got {len(streams)} generators for {runs} runs; wanted one for each")
-    return streams
+def _unit_outside(basis: Tensor, generator: torch.Generator) -> Tensor:
+    drawn = torch.randn(
+        basis.shape[1], generator=generator, device=generator.device, dtype=torch.float64
+    )
+    vector = _outside(drawn.to(basis), basis)
+    return vector / vector.norm()

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from grokedu.measures import named, vectors
+from grokedu.measures import named
 
 Array = npt.NDArray[Any]
 
@@ -33,22 +33,19 @@ OF_MATRICES = (
 )
 
 
-def training_features(
-    params: Mapping[str, Tensor] | nn.Module, *, run_axis: bool = False
-) -> dict[str, Tensor]:
-    """The measures of one checkpoint, or of one of each of S runs.
+def training_features(params: Mapping[str, Tensor] | nn.Module) -> dict[str, Tensor]:
+    """The measures of one checkpoint of one network.
 
     Tensors of two axes are matrices; of those of more, the last two are, and the others count
     matrices, such as heads. Tensors of one axis are biases.
 
     Args:
         params: a dictionary of tensors, or a module, whose named parameters are taken.
-        run_axis: whether the first axis of every tensor counts runs; then each has shape (S,).
 
     Returns:
-        Name to measure: fourteen, or where there are no biases the eleven that are left without
-        ``mean_biases``, ``median_biases`` and ``variance_biases``. The variance of a single number
-        is 0.
+        Name to measure, a scalar tensor: fourteen, or where there are no biases the eleven that are
+        left without ``mean_biases``, ``median_biases`` and ``variance_biases``. The variance of a
+        single number is 0.
 
     Raises:
         ValueError: if there is no matrix, or a matrix is zero.
@@ -59,25 +56,12 @@ def training_features(
     >>> {name: round(value.item(), 4) for name, value in found.items()}  # doctest: +ELLIPSIS
     {'l1_norm': 7.0, 'l2_norm': 5.0, 'l1_over_l2': 1.4, 'trace': 7.0, 'top_singular_value': 4.0, ...
     """
-    first = 1 if run_axis else 0
-    every = named(params, run_axis=run_axis).values()
-    tensors = [tensor.detach() if run_axis else tensor.detach()[None] for tensor in every]
-    weights = [tensor for tensor in tensors if tensor.ndim >= 3]
-    biases = [tensor for tensor in tensors if tensor.ndim < 3]
-    if not weights:
+    if not bool(_sound(params)):
         raise ValueError(
-            "there is no weight matrix among the parameters; wanted tensors of at least "
-            f"{2 + first} axes, for example W of shape {(4, 3) if not run_axis else (5, 4, 3)}"
+            "a weight matrix is zero or not a number, where its ratios are undefined; leave out "
+            "this network"
         )
-    rows = torch.cat([_of_matrices(one.unsqueeze(1).flatten(1, -3)) for one in weights], dim=1)
-    found = dict(zip(OF_MATRICES, rows.mean(dim=1).unbind(dim=-1), strict=True))
-    for kind, group in (("weights", weights), ("biases", biases)):
-        if group:
-            flat = torch.cat([vectors(one, run_axis=True) for one in group], dim=1)
-            found[f"mean_{kind}"] = flat.mean(dim=1)
-            found[f"median_{kind}"] = flat.median(dim=1).values
-            found[f"variance_{kind}"] = _variance(flat)
-    return found if run_axis else {name: value[0] for name, value in found.items()}
+    return _features(params)
 
 
 def trajectory(checkpoints: Mapping[int, Mapping[str, Tensor]]) -> tuple[Array, list[str]]:
@@ -92,7 +76,8 @@ def trajectory(checkpoints: Mapping[int, Mapping[str, Tensor]]) -> tuple[Array, 
         networks without biases, such as :class:`grokedu.models.TwoLayer` by default.
 
     Raises:
-        ValueError: if there are no checkpoints, and as :func:`training_features` does.
+        ValueError: if there are no checkpoints, and as :func:`training_features` does, naming the
+            runs.
 
     >>> one = {"W": torch.ones(3, 4, 2)}  # three runs
     >>> table, names = trajectory({0: one, 10: one})
@@ -101,10 +86,16 @@ def trajectory(checkpoints: Mapping[int, Mapping[str, Tensor]]) -> tuple[Array, 
     """
     if not checkpoints:
         raise ValueError("there are no checkpoints; train with checkpoints=[0, 10, 100], say")
-    rows = [
-        training_features({k: v.double() for k, v in checkpoints[step].items()}, run_axis=True)
-        for step in sorted(checkpoints)
-    ]
+    rows = []
+    for step in sorted(checkpoints):
+        wide = {name: tensor.double() for name, tensor in checkpoints[step].items()}
+        sound = torch.vmap(_sound)(wide)
+        if not bool(sound.all()):
+            raise ValueError(
+                f"a weight matrix of runs {(~sound).nonzero().flatten().tolist()} is zero or not a "
+                "number, where its ratios are undefined; leave these runs out"
+            )
+        rows.append(torch.vmap(_features)(wide))
     names = [*rows[0]]
     table = torch.stack([torch.stack([row[name] for name in names], dim=-1) for row in rows])
     return table.cpu().numpy(), names
@@ -138,15 +129,44 @@ def standardise_per_run(table: npt.ArrayLike) -> Array:
     return np.asarray(np.where(still, 0.0, centred / np.where(still, 1.0, spread)))
 
 
-def _of_matrices(matrices: Tensor) -> Tensor:
-    """(S, M, 8) from (S, M, rows, columns)."""
-    l1, l2 = matrices.abs().sum((-2, -1)), matrices.square().sum((-2, -1)).sqrt()
-    sound = (l2 > 0).all(dim=1)
-    if not bool(sound.all()):
+def _features(params: Mapping[str, Tensor] | nn.Module) -> dict[str, Tensor]:
+    """The measures of one network whose matrices are known to be sound."""
+    tensors = [tensor.detach() for tensor in named(params).values()]
+    rows = torch.cat([_of_matrices(one) for one in _matrices(params)])
+    found = dict(zip(OF_MATRICES, rows.mean(dim=0).unbind(), strict=True))
+    kinds = {
+        "weights": [one for one in tensors if one.ndim >= 2],
+        "biases": [one for one in tensors if one.ndim < 2],
+    }
+    for kind, group in kinds.items():
+        if group:
+            flat = torch.cat([one.reshape(-1) for one in group])
+            found[f"mean_{kind}"] = flat.mean()
+            found[f"median_{kind}"] = flat.median(dim=0).values
+            found[f"variance_{kind}"] = _variance(flat)
+    return found
+
+
+def _matrices(params: Mapping[str, Tensor] | nn.Module) -> list[Tensor]:
+    """Each tensor of at least two axes as a stack of matrices, (M, rows, columns)."""
+    tensors = [tensor.detach() for tensor in named(params).values() if tensor.ndim >= 2]
+    if not tensors:
         raise ValueError(
-            f"a weight matrix of runs {(~sound).nonzero().flatten().tolist()} is zero or not a "
-            "number, where its ratios are undefined; leave these runs out"
+            "there is no weight matrix among the parameters; wanted tensors of at least two axes "
+            "for each network, for example W of shape (4, 3)"
         )
+    return [one.unsqueeze(0).flatten(0, -3) for one in tensors]
+
+
+def _sound(params: Mapping[str, Tensor] | nn.Module) -> Tensor:
+    """Whether every matrix has a norm above 0, a scalar bool; nan has none."""
+    each = [(one.square().sum((-2, -1)) > 0).all() for one in _matrices(params)]
+    return torch.stack(each).all()
+
+
+def _of_matrices(matrices: Tensor) -> Tensor:
+    """(M, 8) from (M, rows, columns)."""
+    l1, l2 = matrices.abs().sum((-2, -1)), matrices.square().sum((-2, -1)).sqrt()
     singular = torch.linalg.svdvals(matrices)
     trace, top = matrices.diagonal(dim1=-2, dim2=-1).sum(-1), singular[..., 0]
     spread = [singular.mean(dim=-1), _variance(singular)]

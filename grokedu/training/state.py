@@ -101,8 +101,8 @@ class Loop:
             for start in range(0, len(self.tasks), block)
         ]
         row = {name: _numbers(torch.cat([part[name] for part in parts])) for name in parts[0]}
-        row["l2_norm"] = _numbers(measures.l2_norm(self.params, run_axis=True))
-        norms = measures.tensor_norms(self.params, run_axis=True)
+        row["l2_norm"] = _numbers(torch.vmap(measures.l2_norm)(self.params))
+        norms = torch.vmap(measures.tensor_norms)(self.params)
         row |= {f"norm_{name}": _numbers(norm) for name, norm in norms.items()}
         row |= {name: _numbers(measure(self.params)) for name, measure in self.measures.items()}
         self.recorded.append(self.step)

@@ -43,7 +43,7 @@ def test_scaling_the_weights_themselves_gives_the_fixed_logit_and_loss(
     pairs, _ = modular_addition(5)
     logits = model.apply(params, pairs)
     labels = logits.argmax(dim=-1)  # a task that this very network has fitted
-    norm = l2_norm(params, run_axis=True)
+    norm = torch.vmap(l2_norm)(params)
     efficiency = logit_scale_per_norm(logits, labels, norm, degree=degree)
     at_logit = norm_at_fixed_logit(logits, labels, norm, 7.0, degree=degree)
     at_loss = norm_at_fixed_loss(logits, labels, norm, 0.05, degree=degree)

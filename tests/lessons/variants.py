@@ -26,6 +26,10 @@ def _norm_in_place(weights):
     return weights.clone().pow_(2).sum().sqrt_()
 
 
+def _norm_of_squares(weights):
+    return weights.square().sum().sqrt()
+
+
 def _addition_loop(p):
     if p < 2:
         raise ValueError("p")
@@ -215,7 +219,7 @@ def _median_numpy(values):
 
 
 VARIANTS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "00_start_here/weight_norm": (_norm_loop, _norm_in_place, torch.linalg.vector_norm),
+    "00_start_here/weight_norm": (_norm_loop, _norm_in_place, _norm_of_squares),
     "01_grokking/modular_addition": (_addition_loop, _addition_grid, _addition_int32),
     "01_grokking/train_test_split": (_split_sorted, _split_mask, _split_loop),
     "01_grokking/forward": (_forward_one_hot, _forward_loop, _forward_in_place, _forward_float32),

@@ -67,11 +67,18 @@ def test_large_logits_stay_finite() -> None:
 def test_norms_of_modules_runs_and_dictionaries_agree() -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2, bias=False))
     flat = nn.utils.parameters_to_vector(net.parameters())
-    torch.testing.assert_close(measures.l2_norm(net), flat.detach().norm())
+    torch.testing.assert_close(measures.l2_norm(net), flat.norm())
     params = dict(net.named_parameters())
     runs = {k: torch.stack([v, 2 * v]) for k, v in params.items()}
-    both = measures.l2_norm(runs, run_axis=True)
-    torch.testing.assert_close(both, torch.stack([flat.norm(), 2 * flat.norm()]).detach())
+    both = torch.vmap(measures.l2_norm)(runs)
+    torch.testing.assert_close(both, torch.stack([flat.norm(), 2 * flat.norm()]))
+    # The gradient of a norm is the unit vector; where the norm is 0, as of new biases, it is 0.
+    leaf, zero = (torch.tensor(w, requires_grad=True) for w in ([3.0, 4.0], [0.0, 0.0]))
+    measures.l2_norm({"W": leaf, "b": zero}).backward()
+    assert leaf.grad is not None
+    assert zero.grad is not None
+    torch.testing.assert_close(leaf.grad, torch.tensor([0.6, 0.8]))
+    assert zero.grad.tolist() == [0, 0]
     assert set(measures.tensor_norms(net)) == {"0.weight", "0.bias", "2.weight"}
     with pytest.raises(ValueError, match="no parameters"):
         measures.l2_norm({})
@@ -121,7 +128,7 @@ def test_every_dtype_and_device_gives_torchs_numbers(dtype: torch.dtype, device:
         assert found.dtype == dtype
         assert found.device.type == device
         assert found.mean().item() == pytest.approx(theirs(*rows).item(), rel=1e-5)
-    norm = measures.l2_norm({"A": logits, "b": logits[:, 0, 0]}, run_axis=True)
+    norm = torch.vmap(measures.l2_norm)({"A": logits, "b": logits[:, 0, 0]})
     squares = exact.square().sum((1, 2)) + exact[:, 0, 0].square()
     torch.testing.assert_close(norm, squares.sqrt().to(dtype))
     at = measures.first_reach([0, 7, 9], torch.tensor([0.0, 1.0, 1.0], device=device))
@@ -154,15 +161,16 @@ def test_labels_that_are_not_those_of_the_logits_are_refused(
 
 
 def test_weights_of_no_runs_and_of_one_number_a_run() -> None:
-    assert measures.l2_norm({"A": torch.ones(0, 4, 5)}, run_axis=True).shape == (0,)
-    assert measures.l2_norm({"s": torch.tensor([-3.0, 4.0])}, run_axis=True).tolist() == [3, 4]
+    lifted = torch.vmap(measures.l2_norm)
+    assert lifted({"A": torch.ones(0, 4, 5)}).shape == (0,)
+    assert lifted({"s": torch.tensor([-3.0, 4.0])}).tolist() == [3, 4]
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"A": torch.ones(3, 2), "B": torch.ones(4, 2)}, "as many runs"),
-        ({"A": torch.ones(())}, "as many runs"),
+        ({"A": torch.ones(3, 2), "B": torch.ones(4, 2)}, "same size in the mapped dimension"),
+        ({"A": torch.ones(())}, "only dimension 0|dimensionality 0"),
         ({"A": torch.ones(3), "B": torch.ones(3, device="meta")}, "different devices"),
     ],
 )
@@ -170,4 +178,4 @@ def test_weights_that_do_not_belong_together_are_refused(
     params: dict[str, torch.Tensor], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        measures.l2_norm(params, run_axis=True)
+        torch.vmap(measures.l2_norm)(params)

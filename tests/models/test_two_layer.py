@@ -24,7 +24,7 @@ def test_init_has_the_stated_variances_and_scale() -> None:
     assert params["W"].var().item() == pytest.approx(4 / 500, rel=0.04)
 
 
-def test_the_architecture_with_a_run_axis_is_forward_of_each_run_alone() -> None:
+def test_the_architecture_of_many_runs_is_forward_of_each_run_alone() -> None:
     model = TwoLayer(5, 6)
     pairs, _ = modular_addition(5)
     params = model.init([random_stream(s, "init") for s in range(3)], torch.float64)

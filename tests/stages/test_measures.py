@@ -68,7 +68,8 @@ def test_a_single_number_has_no_variance_and_counts_as_a_bias() -> None:
     found = training_features({"W": torch.ones(3, 2), "temperature": torch.tensor(2.0)})
     assert (found["mean_biases"], found["variance_biases"]) == (2, 0)
     runs = {"W": torch.ones(3, 4, 2), "temperature": torch.tensor([1.0, 2.0, 3.0])}
-    assert training_features(runs, run_axis=True)["median_biases"].tolist() == [1, 2, 3]
+    table, names = trajectory({0: runs})
+    assert table[0, :, names.index("median_biases")].tolist() == [1, 2, 3]
 
 
 def test_runs_side_by_side_get_what_they_get_alone_step_by_step() -> None:
@@ -113,7 +114,9 @@ def test_bad_input_is_refused() -> None:
     broken = torch.ones(3, 2, 2)
     broken[1], broken[2, 0, 0] = 0, torch.nan
     with pytest.raises(ValueError, match=r"of runs \[1, 2\] is zero or not a number"):
-        training_features({"W": broken}, run_axis=True)
+        trajectory({0: {"W": broken}})
+    with pytest.raises(ValueError, match="is zero or not a number"):
+        training_features({"W": torch.zeros(2, 2)})
     with pytest.raises(ValueError, match="different devices"):
         training_features({"W": torch.ones(2, 2), "b": torch.ones(2, device="meta")})
     with pytest.raises(ValueError, match="no checkpoints"):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from grokedu.claims.icl_stages.figure import figure
 from grokedu.claims.icl_stages.in_context import (
@@ -253,7 +254,7 @@ def _says(
 
 
 def _norms(params: Params) -> Array:
-    return l2_norm(params, run_axis=True).double().numpy()
+    return torch.vmap(l2_norm)(params).double().numpy()
 
 
 def _distance(one: Params, other: Params) -> Array:

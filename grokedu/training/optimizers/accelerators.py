@@ -2,7 +2,8 @@
 
 A gradient transform is a frozen set of numbers with two functions: ``init(params)`` gives a state,
 a flat dictionary of tensors, and ``step(params, grads, state)`` returns the gradients to hand to
-any optimizer, and the next state. Tensors may have a leading run axis. :func:`transform_gradients`
+any optimizer, and the next state. Grokfast's work entry by entry, so that tensors may have a
+leading axis that counts runs. :func:`transform_gradients`
 does the same to the ``.grad`` of a ``torch.nn.Module``, between ``backward`` and ``step``.
 """
 
@@ -14,7 +15,6 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from grokedu.measures import vectors
 from grokedu.measures.losses import require_labels
 from grokedu.models.parameters import Params, State
 
@@ -145,15 +145,12 @@ class OrthogonalGradient:
     nothing is left (g along w), or w is zero, the gradient becomes zero or stays. Source: Prieto
     et al. 2025 (arXiv 2501.04697).
 
-    Args:
-        run_axis: whether the first axis of every tensor counts runs.
+    It is for one network; ``torch.vmap`` of its step is for many.
 
     >>> weights, grads = {"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([4.0, 3.0])}
     >>> OrthogonalGradient().step(weights, grads, {})[0]["w"].tolist()  # of length 5 still
     [0.0, 5.0]
     """
-
-    run_axis: bool = False
 
     def init(self, params: Params) -> State:
         """Nothing."""
@@ -166,15 +163,15 @@ class OrthogonalGradient:
 
     def _orthogonal(self, weight: Tensor, grad: Tensor) -> Tensor:
         tiny = torch.finfo(grad.dtype).tiny  # 0 / tiny is 0
-        w, g = (vectors(one.detach(), run_axis=self.run_axis) for one in (weight, grad))
-        along = (w * g).sum(-1, keepdim=True) / w.square().sum(-1, keepdim=True).clamp_min(tiny)
+        w, g = weight.detach(), grad.detach()
+        along = (w * g).sum() / w.square().sum().clamp_min(tiny)
         rest = g - along * w
-        size = g.norm(dim=-1, keepdim=True)
+        size = torch.linalg.vector_norm(g)
         # What rounding leaves of a gradient along w is no direction, and must not be blown up.
-        length = rest.norm(dim=-1, keepdim=True)
+        length = torch.linalg.vector_norm(rest)
         noise = 4 * torch.finfo(grad.dtype).eps * size
         scale = torch.where(length > noise, size / length.clamp_min(tiny), 0.0)
-        return (rest * scale).reshape(grad.shape)
+        return rest * scale
 
 
 def stablemax(logits: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ def half() -> str:
 def test_the_head_tells_lesson_student_score_and_penalty(half: str):
     said = words(half)
     assert "Feedback on 01 · Grokking for ada" in said
-    assert "10 of 35 points so far" in said
+    assert "9 of 35 points so far" in said
     assert "Handed in late: 2 points were taken off" in said
     assert "1 answer is still to be read by a person" in said
     assert "<bdi>ada</bdi>" in half

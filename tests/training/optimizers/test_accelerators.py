@@ -66,7 +66,7 @@ def test_the_moving_average_forgets_what_left_its_window() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_orthogonal_gradient_is_orthogonal_and_as_long(dtype: torch.dtype) -> None:
     params, grads = draw(0, dtype), draw(1, dtype)
-    out, _ = OrthogonalGradient(run_axis=True).step(params, grads, {})
+    out, _ = torch.vmap(lambda w, g: OrthogonalGradient().step(w, g, {}))(params, grads)
     for name in params:
         w, g, o = (t[name].flatten(1) for t in (params, grads, out))
         assert ((w * o).sum(1).abs() <= 8 * torch.finfo(dtype).eps * w.norm(dim=1) * g.norm()).all()
@@ -140,7 +140,7 @@ def test_a_parameter_without_a_gradient_for_a_while_keeps_its_state(filter: Any)
 
 def test_one_number_a_run_is_orthogonalised_run_by_run() -> None:
     weights, grads = {"s": torch.tensor([1.0, 2.0])}, {"s": torch.tensor([3.0, 4.0])}
-    found, _ = OrthogonalGradient(run_axis=True).step(weights, grads, {})
+    found, _ = torch.vmap(lambda w, g: OrthogonalGradient().step(w, g, {}))(weights, grads)
     assert found["s"].tolist() == [0, 0]  # in one dimension nothing is across
 
 
