@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from grokedu.measures import named, tensor_norms
+from grokedu.models.parameters import Params
 
-Params = Mapping[str, Tensor]
 Apply = Callable[[Params, Tensor], Tensor]
 
 

@@ -6,12 +6,10 @@ lifts them to many networks, whose tensors have a leading axis: ``torch.vmap(l2_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
-Params = Mapping[str, Tensor]
+from grokedu.models.parameters import Params
 
 
 def weight_norm(weights: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ variance of all weights and of all biases. They see neither labels nor inputs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from grokedu.measures import named
-
-Array = npt.NDArray[Any]
+from grokedu.measures.arrays import Array
 
 OF_MATRICES = (
     "l1_norm",

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from grokedu.measures.statistics import (
     auc,
     bootstrap,
-    concordance,
-    kaplan_meier,
     leave_one_run_out,
     partial_correlation,
     rank_correlation,
@@ -125,40 +123,6 @@ def test_skill_of_a_measure_that_tells_the_future_and_of_one_that_does_not() -> 
         leave_one_run_out(ahead[:, :1], target[:, :1], 1)
 
 
-def test_kaplan_meier_without_censoring_is_the_share_left() -> None:
-    times = np.random.default_rng(0).integers(1, 20, size=50).astype(float)
-    at, left = kaplan_meier(times, last=100)
-    np.testing.assert_allclose(left, [(times > one).mean() for one in at])
-    with pytest.raises(ValueError, match="none later"):
-        kaplan_meier([5.0], last=4)
-    with pytest.raises(ValueError, match="wanted runs"):
-        kaplan_meier([], last=4)
-
-
-def test_kaplan_meier_is_right_where_leaving_censored_runs_out_is_not() -> None:
-    generator = np.random.default_rng(0)
-    times, last = generator.exponential(100, 4000), generator.uniform(0, 150, 4000)
-    seen = np.where(times <= last, times, np.nan)
-    at, left = kaplan_meier(seen, last)
-    # exp(-1/2) = 0.607 are left at 50; with some 2500 at risk the error is below 0.02 at 2 sigma.
-    assert left[at <= 50][-1] == pytest.approx(math.exp(-0.5), abs=0.03)
-    assert np.nanmean(seen > 50) / np.isfinite(seen).mean() < 0.5
-
-
-def test_concordance_knows_which_pairs_it_may_compare() -> None:
-    generator = np.random.default_rng(0)
-    times = generator.permutation(30).astype(float)
-    assert concordance(times, times, last=100) == 1
-    assert concordance(-times, times, last=100) == 0
-    assert concordance(np.ones(30), times, last=100) == 0.5
-    # Cut off at 10: the pairs among those cut off say nothing, whatever their values.
-    seen = np.where(times <= 10, times, np.nan)
-    assert concordance(np.where(times <= 10, times, 99), seen, last=10) == 1
-    assert math.isnan(concordance([1.0, 2.0], [np.nan, np.nan], last=5))
-    # One cut off before the other got there cannot be compared with it.
-    assert math.isnan(concordance([1.0, 2.0], [50.0, np.nan], last=[100, 20]))
-
-
 def test_what_is_nan_has_no_rank() -> None:
     numbers, gap = np.array([3.0, 1.0, 4.0, 1.5, 9.0]), np.array([1.0, np.nan, 2.0, 3.0, 4.0])
     assert np.isnan(ranks(gap)).all()
@@ -196,10 +160,6 @@ def test_the_area_under_the_curve_is_the_share_of_pairs() -> None:
         (lambda: auc([1.0, 2.0], [True]), r"wanted \(S,\) of each"),
         (lambda: leave_one_run_out(np.full((5, 2, 1), np.nan), np.ones((5, 2)), 1), "not finite"),
         (lambda: leave_one_run_out(np.ones((5, 2, 1)), np.full((5, 2), -np.inf), 1), "not finite"),
-        (lambda: kaplan_meier([1.0, 2.0], last=[9.0]), "wanted runs"),
-        (lambda: kaplan_meier([1.0, np.nan], last=[9.0, np.nan]), "wanted runs"),
-        (lambda: concordance([1.0, np.nan], [1.0, 2.0], last=9), "none of them nan"),
-        (lambda: concordance([1.0], [1.0, 2.0], last=9), "wanted 2 numbers"),
     ],
 )
 def test_bad_input_is_refused(make: Callable[[], object], message: str) -> None:

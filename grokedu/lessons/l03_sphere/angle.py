@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,9 +12,7 @@ from torch import Tensor
 from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l03_sphere.about import lesson
-
-Params = Mapping[str, Tensor]
-
+from grokedu.models.parameters import Params
 
 angular_step = lesson.exercise(
     points={"large angles": 1, "all tensors together": 1, "small angles": 2},

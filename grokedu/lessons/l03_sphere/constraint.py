@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,8 +11,7 @@ from torch import Tensor
 from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case, refused
 from grokedu.lessons.l03_sphere.about import lesson
-
-Params = Mapping[str, Tensor]
+from grokedu.models.parameters import Params
 
 
 def _norm(tensors: Any) -> Tensor:

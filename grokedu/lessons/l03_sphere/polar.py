@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,9 +12,8 @@ from grokedu import sphere
 from grokedu.classroom.checking.exercise import Case
 from grokedu.lessons.l03_sphere.about import lesson
 from grokedu.measures import cross_entropy
+from grokedu.models.parameters import Params
 from grokedu.models.two_layer import forward
-
-Params = Mapping[str, Tensor]
 
 
 def _norm(params: Params) -> Tensor:

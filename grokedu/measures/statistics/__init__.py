@@ -1,4 +1,4 @@
-"""Numbers over several runs with their uncertainty, rank and partial correlation, censored runs."""
+"""Numbers over several runs with their uncertainty; rank and partial correlation; prediction."""
 
 from grokedu.measures.statistics.correlation import (
     auc,
@@ -8,13 +8,10 @@ from grokedu.measures.statistics.correlation import (
 )
 from grokedu.measures.statistics.intervals import bootstrap
 from grokedu.measures.statistics.prediction import leave_one_run_out, skill
-from grokedu.measures.statistics.survival import concordance, kaplan_meier
 
 __all__ = [
     "auc",
     "bootstrap",
-    "concordance",
-    "kaplan_meier",
     "leave_one_run_out",
     "partial_correlation",
     "rank_correlation",
