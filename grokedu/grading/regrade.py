@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tqdm import tqdm
 
 from grokedu.grading.book.course import enter_lesson
-from grokedu.grading.result import GRADED, Result, printable
+from grokedu.grading.result import Result, Status, printable
 from grokedu.grading.run import (
     Round,
     copy_gradebook,
@@ -109,7 +109,7 @@ def _why_kept(old: Result, new: Result, exercises: frozenset[str]) -> str:
 
 def _merged(round: Round, old: Result, new: Result, exercises: frozenset[str]) -> Result:
     """The new result, except for exercises that are to stay as they were."""
-    if not exercises or GRADED not in (old.status, new.status) or old.status != new.status:
+    if not exercises or Status.GRADED not in (old.status, new.status) or old.status != new.status:
         return new
     folder = round.course.folder("autograded", old.student, old.lesson)
     path = folder / f"{old.lesson}.ipynb"

@@ -5,15 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # every nbgrader command reads this, and few need torch
     from grokedu.grading.judging.plan import Plan
 
-GRADED = "graded"
-NEEDS_REVIEW = "needs-review"
 _SHOWN = 100  # characters of a reason
+
+
+class Status(str, Enum):
+    """Where a student stands in a lesson; in JSON, and beside a string, it is its own text.
+
+    >>> Status("needs-review") is Status.NEEDS_REVIEW, f"{Status.GRADED}"
+    (True, 'graded')
+    """
+
+    GRADED = "graded"
+    NEEDS_REVIEW = "needs-review"
+    TO_BE_READ = "to be read"
+    NONE_HANDED_IN = "none handed in"
+
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Result:
     """What grading one submission gave.
 
     Attributes:
-        status: `GRADED`, or `NEEDS_REVIEW` when a person must decide; it never becomes a 0.
+        status: graded, or needs review when a person must decide; it never becomes a 0.
         reasons: why it needs review, in a line each, to be shown to the student too.
         flags: what a person may want to look at though it was graded; for the instructor only.
         exercises: by id: ``outcome``, ``points``, ``of``, ``version`` and the ``misconception``.
@@ -57,7 +71,7 @@ class Result:
 
     student: str
     lesson: str
-    status: str
+    status: Status
     reasons: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -83,19 +97,20 @@ class Result:
         """Everything but the notebook, as JSON can hold it."""
         data = asdict(self)
         del data["notebook"]
-        return data | {"reasons": list(self.reasons), "flags": list(self.flags)}
+        lists = {"reasons": list(self.reasons), "flags": list(self.flags)}
+        return data | lists | {"status": self.status.value}
 
     @classmethod
     def from_record(cls, data: dict[str, Any]) -> Result:
         """A result from its record; the notebook is left empty."""
-        return cls(**data | {"reasons": tuple(data["reasons"]), "flags": tuple(data["flags"])})
+        tuples = {"reasons": tuple(data["reasons"]), "flags": tuple(data["flags"])}
+        return cls(**data | tuples | {"status": Status(data["status"])})
 
 
 def line(result: Result) -> str:
     """One student in a line.
 
-    >>> from grokedu.grading.result import NEEDS_REVIEW
-    >>> print(line(Result("ada", "01", NEEDS_REVIEW, ("the file is empty",))))
+    >>> print(line(Result("ada", "01", Status.NEEDS_REVIEW, ("the file is empty",))))
     ada: needs-review: the file is empty
     """
     said = [*result.reasons, *result.flags]
@@ -114,7 +129,8 @@ def summary(
     rows = [("student", "points", "status", "look at")]
     for result in results:
         said = shorten("; ".join((*result.reasons, *result.flags)), _SHOWN, placeholder=" …")
-        points = f"{result.points:g} of {result.max_points:g}" if result.status == GRADED else "–"
+        graded = result.status == Status.GRADED
+        points = f"{result.points:g} of {result.max_points:g}" if graded else "–"
         row = (result.student, points, _status(result, settled), said)
         rows.append(tuple(map(printable, row)))  # type: ignore[arg-type]
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
@@ -137,7 +153,7 @@ def summary(
 
 
 def _status(result: Result, settled: Collection[str]) -> str:
-    by_hand = result.status != GRADED and result.student in settled
+    by_hand = result.status != Status.GRADED and result.student in settled
     status = "graded by hand" if by_hand else result.status
     return status if result.sandbox != "none" else f"{status}, no sandbox"
 
@@ -160,6 +176,6 @@ def printable(text: str) -> str:
 
 
 def _score(result: Result) -> str:
-    if result.status != GRADED:
+    if result.status != Status.GRADED:
         return result.status
     return f"{result.points:g} of {result.max_points:g}"

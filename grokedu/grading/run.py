@@ -37,7 +37,7 @@ from grokedu.grading.intake.intake import handed_in
 from grokedu.grading.judging.batch import MakeExecutor, grade_each, processes
 from grokedu.grading.judging.plan import Plan, answers_given
 from grokedu.grading.page import feedback
-from grokedu.grading.result import NEEDS_REVIEW, Result, Submission, line, printable, summary
+from grokedu.grading.result import Result, Status, Submission, line, printable, summary
 from grokedu.grading.sandbox.sandbox import why_not
 
 ALL_GRADED, NOT_ENTERED, SOME_TO_REVIEW = 0, 1, 3
@@ -217,7 +217,8 @@ def print_summary(round: Round, graded_before: int) -> bool:
     lesson = round.plan.lesson
     records = round.course.ledger.all(lesson)
     results = [r for s, r in records.results.items() if not round.students or s in round.students]
-    settled = {each.student for each in scores(round.course, lesson) if each.status != NEEDS_REVIEW}
+    standing = scores(round.course, lesson)
+    settled = {each.student for each in standing if each.status != Status.NEEDS_REVIEW}
     print(summary(results, round.plan, settled, graded_before))
     for problem in records.damaged.values():
         print(printable(problem))

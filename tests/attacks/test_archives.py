@@ -81,7 +81,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[intake.T
 def test_honest_work_is_taken(taken: tuple[Path, list[intake.Taken]]) -> None:
     world, reports = taken
     outcomes = {each.student: each.outcome for each in reports if each.student}
-    assert outcomes["ada"] == outcomes["ben"] == intake.TAKEN
+    assert outcomes["ada"] == outcomes["ben"] == intake.Arrival.TAKEN
     found = sorted(path for path in world.rglob("*.ipynb"))
     folder = world / "gradebook" / "submitted"
     assert found == [folder / student / TOY / f"{TOY}.ipynb" for student in ("ada", "ben")]
@@ -93,7 +93,7 @@ def test_what_is_none_is_refused_with_a_reason(
     taken: tuple[Path, list[intake.Taken]], student: str
 ) -> None:
     [report] = [each for each in taken[1] if each.student == student]
-    assert report.outcome == intake.REFUSED
+    assert report.outcome == intake.Arrival.REFUSED
     assert report.problem
 
 

@@ -19,7 +19,7 @@ from nbformat.v4 import new_code_cell
 
 from grokedu.grading.intake.naming import substitute_id
 from grokedu.grading.judging.assess import case_seed
-from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 from grokedu.grading.sandbox.sandbox import why_not
 from grokedu.lessons import find as find_lesson
 from tests.attacks.corpus import (
@@ -195,12 +195,12 @@ def test_each_earns_what_an_honest_judge_gives(handed: Handed) -> None:
         if result is None:
             wrong[attack.name] = "not graded at all"
         elif attack.earns == REVIEW:
-            if result.status != NEEDS_REVIEW or not all(result.reasons) or result.points:
+            if result.status != Status.NEEDS_REVIEW or not all(result.reasons) or result.points:
                 wrong[attack.name] = f"{result.status}, {result.points}, {result.reasons}"
         else:
             earned = {id: each["points"] for id, each in result.exercises.items()}
             wanted = {id: each["of"] for id, each in result.exercises.items()} | dict(attack.earns)
-            if result.status != GRADED or earned != wanted:
+            if result.status != Status.GRADED or earned != wanted:
                 wrong[attack.name] = f"{result.status}, {earned}, {result.reasons}"
     assert wrong == {}
 
@@ -250,5 +250,5 @@ def test_every_graded_notebook_is_sound_and_no_cell_says_that_it_escaped(handed:
         printed = json.dumps([cell.get("outputs") for cell in notebook.cells])
         assert "ESCAPED" not in printed, result.student
         scores = [cell.outputs for cell in notebook.cells if cell.id.endswith("-check")]
-        if result.status == GRADED:
+        if result.status == Status.GRADED:
             assert sum(float(each[0].data["text/plain"]) for each in scores) == result.points

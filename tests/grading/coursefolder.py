@@ -14,7 +14,7 @@ import nbformat
 from nbformat.v4 import new_output
 
 from grokedu.grading.book.course import Course, enter_lesson, open_course
-from grokedu.grading.result import GRADED, Result
+from grokedu.grading.result import Result, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECK = "weight_norm-check"  # of an exercise of GROKKING
@@ -57,7 +57,7 @@ def result(student: str, lesson: str = START, share: float = 1.0, **changes: Any
                 "misconception": "",
             }
     values = {
-        "status": GRADED,
+        "status": Status.GRADED,
         "exercises": exercises,
         "notebook": nbformat.writes(notebook),
         "submission": "a" * 64,

@@ -5,15 +5,7 @@ from dataclasses import replace
 import pytest
 
 from grokedu.grading.judging.plan import make_plan
-from grokedu.grading.result import (
-    GRADED,
-    NEEDS_REVIEW,
-    Result,
-    is_outdated,
-    line,
-    printable,
-    summary,
-)
+from grokedu.grading.result import Result, Status, is_outdated, line, printable, summary
 from grokedu.lessons import find
 
 DONE = {"weight_norm": {"outcome": "partly", "points": 1.0, "of": 2.0, "version": 1}}
@@ -31,7 +23,7 @@ def graded(plan):
     return Result(
         "ada",
         plan.lesson,
-        GRADED,
+        Status.GRADED,
         exercises=DONE,
         release=plan.digest,
         seed=1,
@@ -40,7 +32,9 @@ def graded(plan):
 
 
 def test_the_table_has_every_student_and_no_score_for_what_needs_review(plan, graded):
-    unread = replace(graded, student="ben", status=NEEDS_REVIEW, reasons=("the file is empty",))
+    unread = replace(
+        graded, student="ben", status=Status.NEEDS_REVIEW, reasons=("the file is empty",)
+    )
     open_air = replace(graded, student="cy", sandbox="none", flags=("look",))
     text = summary([graded, unread, open_air], plan, {"ada", "cy"}, graded_before=2)
     rows = [line.split() for line in text.splitlines()]

@@ -13,7 +13,7 @@ from grokedu.grading.book.gradebook import publish
 from grokedu.grading.book.scores import scores
 from grokedu.grading.judging.plan import make_plan
 from grokedu.grading.regrade import regrade
-from grokedu.grading.result import NEEDS_REVIEW
+from grokedu.grading.result import Status
 from grokedu.grading.run import (
     ALL_GRADED,
     NOT_ENTERED,
@@ -112,7 +112,7 @@ def test_stopped_anywhere_the_next_run_completes_it(
 
 
 def test_what_needs_review_has_no_score_and_the_exit_status_says_so(round, executor, capsys):
-    executor.changes["ben"] = {"status": NEEDS_REVIEW, "reasons": ("the file is empty",)}
+    executor.changes["ben"] = {"status": Status.NEEDS_REVIEW, "reasons": ("the file is empty",)}
     assert grade(round) == SOME_TO_REVIEW
     assert points(round) == {"ada": 2, "ben": None, "cy": 0}
     said = capsys.readouterr().out
@@ -176,7 +176,7 @@ def test_who_is_refused_at_the_door_is_there_in_every_run(round, executor, tmp_p
 
 
 def test_what_a_person_has_settled_needs_no_review(round, executor, capsys):
-    executor.changes["ben"] = {"status": NEEDS_REVIEW, "reasons": ("the file is empty",)}
+    executor.changes["ben"] = {"status": Status.NEEDS_REVIEW, "reasons": ("the file is empty",)}
     assert grade(round) == SOME_TO_REVIEW
     book = round.course.gradebook
 
@@ -263,7 +263,11 @@ def test_one_exercise_of_what_was_handed_in_anew_is_not_graded_again(round, exec
 def test_regrading_that_fails_leaves_the_score_as_it_was(round, executor, capsys, exercises):
     grade(round)
     reason = "grading it failed twice, so a person looks at it: a worker died"
-    executor.changes["ada"] = {"status": NEEDS_REVIEW, "reasons": (reason,), "submission": ""}
+    executor.changes["ada"] = {
+        "status": Status.NEEDS_REVIEW,
+        "reasons": (reason,),
+        "submission": "",
+    }
     regrade(round, frozenset(exercises), apply=True)
     assert f"ada: stays as it was: {reason}" in capsys.readouterr().out
     assert points(round)["ada"] == 2

@@ -25,7 +25,7 @@ from grokedu.classroom.files import write_whole
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.ledger import check_student
 from grokedu.grading.intake.reading import Refused, read_file
-from grokedu.grading.result import NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 
 # What `nbgrader release_feedback` knows a submission by, once it lies beside the feedback page.
 SECRET = "submission_secret.txt"
@@ -55,7 +55,7 @@ def publish(course: Course, result: Result, timestamp: datetime | None = None) -
     notes: list[str] = []
     if timestamp is None:
         timestamp = _handed_in(course, result, notes)
-    blank = result.status == NEEDS_REVIEW or not result.notebook
+    blank = result.status == Status.NEEDS_REVIEW or not result.notebook
     text = nbformat.writes(_blank(course, result)) if blank else result.notebook
     notebook = nbformat.reads(text, as_version=4)
     _write(course, result, text, timestamp)
@@ -139,7 +139,7 @@ class JudgedGrades(SaveAutoGrades):
         grade.needs_manual_grade = by_person and not is_settled
 
     def _score(self, cell: NotebookNode, id: str) -> float | None:
-        if self.result.status == NEEDS_REVIEW:
+        if self.result.status == Status.NEEDS_REVIEW:
             return None
         if is_solution(cell):
             score: float | None = determine_grade(cell, self.log)[0]
@@ -160,7 +160,7 @@ class JudgedGrades(SaveAutoGrades):
         if id not in self.gradebook.comments:
             return
         super()._add_comment(cell, resources)
-        if self.result.status == NEEDS_REVIEW:  # an answer nobody read is not "No response."
+        if self.result.status == Status.NEEDS_REVIEW:  # an answer nobody read is not "No response."
             self.gradebook.comments[id].auto_comment = None
 
 

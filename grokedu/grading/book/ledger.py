@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from grokedu.classroom.files import write_whole
 from grokedu.grading.intake.naming import id_problem
-from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 
 FORMAT = 1
 LOCK_SECONDS = 60
@@ -169,7 +169,7 @@ wanted one such as student-03
         )
 
 
-_EMPTY = Result(student="", lesson="", status=GRADED).record()
+_EMPTY = Result(student="", lesson="", status=Status.GRADED).record()
 _TEXTS = ("student", "lesson", "submission", "release", "sandbox", "time")
 
 
@@ -190,7 +190,7 @@ def _is_sound(content: dict[str, Any]) -> bool:
         all(isinstance(content[name], str) for name in _TEXTS)
         and all(isinstance(content[name], list) for name in ("reasons", "flags"))
         and all(isinstance(each, str) for each in (*content["reasons"], *content["flags"]))
-        and content["status"] in (GRADED, NEEDS_REVIEW)
+        and content["status"] in (Status.GRADED, Status.NEEDS_REVIEW)
         and type(content["seed"]) is int
         and _is_finite(content["seconds"])
         and isinstance(content["answers"], dict)

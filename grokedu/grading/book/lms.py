@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grokedu.grading.book.scores import NONE_HANDED_IN, TO_BE_READ, Row
-from grokedu.grading.result import NEEDS_REVIEW
+from grokedu.grading.book.scores import Row
+from grokedu.grading.result import Status
 
 Table = list[list[str]]
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -109,13 +109,13 @@ def moodle(rows: Sequence[Row], roster: Path | None = None) -> tuple[Table, list
 def comment(row: Row) -> str:
     """What a student reads beside a grade, as Moodle shows it: HTML.
 
-    >>> comment(Row("ada", "needs-review", ("It ended early.",), None, 0.0, 2.0, True))
+    >>> comment(Row("ada", Status.NEEDS_REVIEW, ("It ended early.",), None, 0.0, 2.0, True))
     'A person will look at this. It ended early.'
     """
     words = {
-        NEEDS_REVIEW: ["A person will look at this.", *row.reasons],
-        TO_BE_READ: ["Parts of it are still to be read by a person."],
-        NONE_HANDED_IN: ["Nothing was handed in."],
+        Status.NEEDS_REVIEW: ["A person will look at this.", *row.reasons],
+        Status.TO_BE_READ: ["Parts of it are still to be read by a person."],
+        Status.NONE_HANDED_IN: ["Nothing was handed in."],
     }.get(row.status, [])
     if row.late_penalty and row.score is not None:
         words.append(f"{row.late_penalty:g} points less, as it came late.")
@@ -146,7 +146,7 @@ class _Finder:
         return [
             f"{row.student} is not in {platform}'s list: left out ({row.status})"
             for row in self.missing.values()
-            if row.status != NONE_HANDED_IN
+            if row.status != Status.NONE_HANDED_IN
         ]
 
 
@@ -180,7 +180,7 @@ def _blanks(rows: Sequence[Row]) -> list[str]:
     return [
         f"{row.student} needs review and has no grade: {' '.join(row.reasons)}"
         for row in rows
-        if row.status == NEEDS_REVIEW
+        if row.status == Status.NEEDS_REVIEW
     ]
 
 

@@ -12,10 +12,8 @@ from sqlalchemy import and_, case, func, select
 
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.ledger import Ledger, Records
-from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 
-TO_BE_READ = "to be read"
-NONE_HANDED_IN = "none handed in"
 NOT_GRADED = "It was handed in and is not graded yet."
 NOT_ENTERED = "It was graded and its result is not in the gradebook."
 
@@ -25,14 +23,14 @@ class Row:
     """One student in one lesson.
 
     Attributes:
-        status: `GRADED`; ``needs-review`` until a person has scored every cell; `TO_BE_READ` while
-            rubric points are missing; `NONE_HANDED_IN`.
+        status: needs review until a person has scored every cell; to be read while rubric points
+            are missing; graded; or none handed in.
         reasons: why it needs review.
         raw_score: before the penalty for being late; None where it has no meaning.
     """
 
     student: str
-    status: str
+    status: Status
     reasons: tuple[str, ...]
     raw_score: float | None
     late_penalty: float
@@ -92,7 +90,7 @@ def _shows(cells: dict[str, tuple[float | None, float]], result: Result) -> bool
         return False
     for id, each in result.exercises.items():
         score, most = cells.get(f"{id}-check", (None, 0.0))
-        wanted = None if result.status == NEEDS_REVIEW else min(each["points"], most)
+        wanted = None if result.status == Status.NEEDS_REVIEW else min(each["points"], most)
         if f"{id}-check" in cells and score != wanted:
             return False
     return True
@@ -107,7 +105,7 @@ def _rows(course: Course, lesson: str, records: Records) -> list[Row]:
     for student in sorted({*people, *records.results, *waiting}):
         entry, person = entries.get(student, _NO_ENTRY), people.get(student)
         status, reasons = _status(course, lesson, student, entry, records, student in waiting)
-        counts = status in (GRADED, TO_BE_READ)
+        counts = status in (Status.GRADED, Status.TO_BE_READ)
         rows.append(
             Row(
                 student=student,
@@ -179,23 +177,23 @@ def _entries(course: Course, assignment: Assignment) -> dict[str, _Entry]:
 
 def _status(
     course: Course, lesson: str, student: str, entry: _Entry, records: Records, waits: bool
-) -> tuple[str, tuple[str, ...]]:
+) -> tuple[Status, tuple[str, ...]]:
     """How far a student's submission is, and why it needs review where it does."""
     result = records.results.get(student)
     damage = _damage(course.ledger, lesson, student, records)
     if entry.cells and entry.by_person == entry.cells:
-        return GRADED, ()
-    if result is not None and result.status == NEEDS_REVIEW:
-        return NEEDS_REVIEW, result.reasons
+        return Status.GRADED, ()
+    if result is not None and result.status == Status.NEEDS_REVIEW:
+        return Status.NEEDS_REVIEW, result.reasons
     if damage:
-        return NEEDS_REVIEW, (damage,)
+        return Status.NEEDS_REVIEW, (damage,)
     if result is not None and entry.cells == 0:
-        return NEEDS_REVIEW, (NOT_ENTERED,)
+        return Status.NEEDS_REVIEW, (NOT_ENTERED,)
     if result is None and entry.untouched == entry.cells:
         autograded = course.folder("autograded", student, lesson)
         if not autograded.is_dir():
-            return (NEEDS_REVIEW, (NOT_GRADED,)) if waits else (NONE_HANDED_IN, ())
-    return (TO_BE_READ if entry.unread else GRADED), ()
+            return (Status.NEEDS_REVIEW, (NOT_GRADED,)) if waits else (Status.NONE_HANDED_IN, ())
+    return (Status.TO_BE_READ if entry.unread else Status.GRADED), ()
 
 
 def _damage(ledger: Ledger, lesson: str, student: str, records: Records) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
 from grokedu.classroom.files import write_whole
@@ -30,8 +31,23 @@ from grokedu.grading.intake.naming import (
 from grokedu.grading.intake.reading import Refused, open_folder, read_file
 from grokedu.grading.result import Submission
 
-TAKEN, REPLACED, SAME, REFUSED, LEFT = "taken", "replaced", "unchanged", "refused", "left alone"
 UNDATED = "when it came is not known"
+
+
+class Arrival(str, Enum):
+    """What became of a file that was handed in.
+
+    >>> f"{Arrival.SAME}"
+    'unchanged'
+    """
+
+    TAKEN = "taken"
+    REPLACED = "replaced"
+    SAME = "unchanged"
+    REFUSED = "refused"
+    LEFT = "left alone"
+
+    __str__ = str.__str__
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,7 @@ class Taken:
     Attributes:
         file: its name where it came from.
         student: whose it is; empty when its name does not say.
-        outcome: `TAKEN`, `REPLACED` (an earlier hand-in), `SAME` as before, `REFUSED`, or `LEFT`.
+        outcome: what became of it.
         problem: why it was refused or left alone, in a line.
         notes: what was odd about it, a line each.
     """
@@ -112,14 +128,14 @@ def _sort_out(
             continue
         each = whose.get(entry, Owner("", ""))
         if laid_out and each.student and not each.own.startswith(f"{lesson}/"):
-            strays.append(Taken(shown(entry.name), "", LEFT, f"not of {lesson}"))
+            strays.append(Taken(shown(entry.name), "", Arrival.LEFT, f"not of {lesson}"))
         elif each.student:
             files.setdefault(each.student, []).append((entry, each))
         elif entry.problem:
-            strays.append(Taken(shown(entry.name), "", REFUSED, entry.problem))
+            strays.append(Taken(shown(entry.name), "", Arrival.REFUSED, entry.problem))
         else:
             said = "neither a notebook nor in a student's folder"
-            strays.append(Taken(shown(entry.name), "", LEFT, said))
+            strays.append(Taken(shown(entry.name), "", Arrival.LEFT, said))
     return files, strays
 
 
@@ -149,7 +165,7 @@ def _take(
         content = archive.read(by_name[name])
         outcome, odd = _place(submitted, student, lesson, content, student in alike)
     except Refused as refusal:
-        return Taken(file, substitute_id(student), REFUSED, str(refusal), notes)
+        return Taken(file, substitute_id(student), Arrival.REFUSED, str(refusal), notes)
     return Taken(file, student, outcome, notes=(*notes, *odd))
 
 
@@ -169,12 +185,12 @@ def _place(
     file = folder / f"{lesson}.ipynb"
     stamp, kept = folder / "timestamp.txt", submitted.parent / "replaced" / student / lesson
     stem, stamped = "earlier", os.path.lexists(stamp)
-    outcome = REPLACED if os.path.lexists(file) else TAKEN
+    outcome = Arrival.REPLACED if os.path.lexists(file) else Arrival.TAKEN
     try:
-        if outcome == REPLACED:
+        if outcome == Arrival.REPLACED:
             earlier = read_file(file)
             if earlier == content:
-                return SAME, ()
+                return Arrival.SAME, ()
             stem = hashlib.sha256(earlier).hexdigest()[:8]
             kept.mkdir(parents=True, exist_ok=True)
             write_whole(kept / f"{stem}.ipynb", earlier)
@@ -249,10 +265,10 @@ def _read_one(submitted: Path, student: str, lesson: str) -> Submission:
 def _with_report(found: Submission, report: Taken) -> Submission:
     """A submission with what was said when it was collected."""
     notes = [note for note in report.notes if note not in found.notes]
-    if report.outcome == REFUSED:
+    if report.outcome == Arrival.REFUSED:
         if found.content is None:
             return replace(found, problem=report.problem, notes=(*found.notes, *notes))
         notes.append(f"a later upload was refused, this one stands: {report.problem}")
-    if report.outcome == REPLACED:
+    if report.outcome == Arrival.REPLACED:
         notes.append("replaces an earlier hand-in")
     return replace(found, notes=(*found.notes, *notes))

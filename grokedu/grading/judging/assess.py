@@ -35,7 +35,7 @@ from grokedu.grading.judging.annotations import (
 from grokedu.grading.judging.execution import OutOfTimeError, Run
 from grokedu.grading.judging.plan import Plan
 from grokedu.grading.judging.required_cells import left_out_cells
-from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.grading.result import Result, Status, Submission
 from grokedu.grading.sandbox.bubblewrap import SandboxSettings
 from grokedu.grading.sandbox.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError
 from grokedu.grading.sandbox.worker import load_torch
@@ -107,7 +107,7 @@ class Grader:
             notebook, notes = self._read(submission.content)
             judged = judge_notebook(self, notebook, submission.student)
             flags = (*submission.notes, *notes, *judged.flags)
-            result = self._result(submission, notebook, GRADED, (), judged.verdicts, flags)
+            result = self._result(submission, notebook, Status.GRADED, (), judged.verdicts, flags)
         except (ValueError, OutOfTimeError) as error:
             return self.unreadable(submission, str(error))
         return replace(result, seconds=round(time.monotonic() - started, 3))
@@ -115,7 +115,9 @@ class Grader:
     def unreadable(self, submission: Submission, reason: str) -> Result:
         """The result of what cannot be graded: the release, with the reason for a person to see."""
         notebook = copy.deepcopy(self.release)
-        return self._result(submission, notebook, NEEDS_REVIEW, (reason,), {}, submission.notes)
+        return self._result(
+            submission, notebook, Status.NEEDS_REVIEW, (reason,), {}, submission.notes
+        )
 
     def _read(self, content: bytes) -> tuple[NotebookNode, tuple[str, ...]]:
         """The release with the answers in it, and what was odd about them."""
@@ -140,17 +142,17 @@ class Grader:
         self,
         submission: Submission,
         notebook: NotebookNode,
-        status: str,
+        status: Status,
         reasons: tuple[str, ...],
         verdicts: dict[str, Verdict],
         flags: tuple[str, ...],
     ) -> Result:
-        notebook.metadata["grokedu"] = {"status": status, "reasons": list(reasons)}
+        notebook.metadata["grokedu"] = {"status": status.value, "reasons": list(reasons)}
         exercises = {}
         for id, exercise in self.lesson.exercises.items():
             findings = verdicts.get(id, unattempted(exercise)).findings
             exercises[id] = {
-                "outcome": findings.outcome.value if status == GRADED else NEEDS_REVIEW,
+                "outcome": (findings.outcome if status == Status.GRADED else status).value,
                 "points": float(findings.points),
                 "of": float(findings.max_points),
                 "version": exercise.version,
@@ -166,7 +168,7 @@ class Grader:
             reasons,
             flags,
             exercises,
-            answers if status == GRADED else {},
+            answers if status == Status.GRADED else {},
             json.dumps(notebook),
             submission=submission.digest,
             release=self.plan.digest,

@@ -24,7 +24,7 @@ from nbgrader.preprocessors import (
 from traitlets import Bool, Float, TraitError, Unicode
 from traitlets.config import Config
 
-from grokedu.grading.result import GRADED
+from grokedu.grading.result import Status
 
 if TYPE_CHECKING:  # every nbgrader command reads this, and few need torch
     from grokedu.grading.judging.assess import Grader
@@ -113,7 +113,7 @@ class JudgeOutside(LessonStep):
 
         about = resources["nbgrader"]
         judge_notebook(self.grader(about["assignment"]), nb, about["student"])
-        nb.metadata["grokedu"] = {"status": GRADED, "reasons": []}
+        nb.metadata["grokedu"] = {"status": Status.GRADED.value, "reasons": []}
         return nb, resources
 
 

@@ -21,7 +21,7 @@ from grokedu.grading.judging.annotations import findings_in
 from grokedu.grading.page.markdown import Reader
 from grokedu.grading.page.outputs import Part, output_parts, outputs_of, stopped
 from grokedu.grading.page.sanitise import plain
-from grokedu.grading.result import NEEDS_REVIEW
+from grokedu.grading.result import Status
 
 OPEN, BY_HAND = "○", "●"
 _TONES: dict[str, str] = {
@@ -76,7 +76,7 @@ class Content:
         said = _mapping(notebook.metadata.get("grokedu"))
         reasons = said.get("reasons")
         self.reasons = [plain(each, 1000) for each in reasons] if isinstance(reasons, list) else []
-        self._needs_review = said.get("status") == NEEDS_REVIEW
+        self._needs_review = said.get("status") == Status.NEEDS_REVIEW
         self.rows: list[Row] = []
         self.parts: list[Part] = []
         self._reader = Reader()

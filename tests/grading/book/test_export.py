@@ -15,7 +15,7 @@ import pytest
 from grokedu.grading.book.course import Course, open_course
 from grokedu.grading.book.export import COLUMNS, export, inert, write_table
 from grokedu.grading.book.gradebook import publish
-from grokedu.grading.result import NEEDS_REVIEW
+from grokedu.grading.result import Status
 from tests.grading.coursefolder import START, course_folder, result
 
 REASON = "It ended <early>."
@@ -36,7 +36,7 @@ def course(tmp_path: Path) -> Iterator[Course]:
                 "email": first and f"{first.lower()}@example.org",
             }
             book.change(functools.partial(book.update_or_create_student, student, **who))
-        for given in (result("11"), result("12", status=NEEDS_REVIEW, reasons=(REASON,))):
+        for given in (result("11"), result("12", status=Status.NEEDS_REVIEW, reasons=(REASON,))):
             publish(course, given)
             course.ledger.write(given)
 
@@ -69,7 +69,7 @@ def test_csv_has_the_status_and_no_zero_that_nobody_gave(course: Course):
     found = [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:]]
     assert [(r["student_id"], r["score"], r["status"], r["reasons"]) for r in found] == [
         ("11", "1.5", "graded", ""),
-        ("12", "", NEEDS_REVIEW, REASON),
+        ("12", "", Status.NEEDS_REVIEW, REASON),
         ("13", "", "none handed in", ""),
     ]
     assert found[0]["raw_score"] == "2.0"
@@ -151,7 +151,7 @@ def test_moodle_without_a_roster_has_participants(course: Course):
             "Participant 12",
             "Ben",
             "ben@example.org",
-            NEEDS_REVIEW,
+            Status.NEEDS_REVIEW,
             "",
             "2",
             "A person will look at this. It ended &lt;early&gt;.",
@@ -252,7 +252,7 @@ def test_nbgrader_export_says_the_status(course: Course, options: str):
     ][1:]
     start = [(r["student_id"], r["score"], r["status"]) for r in rows if r["assignment"] == START]
     if options:
-        assert (len(rows), start) == (1, [("12", "", NEEDS_REVIEW)])
+        assert (len(rows), start) == (1, [("12", "", Status.NEEDS_REVIEW)])
     else:
         assert start[0] == ("11", "1.5", "graded")
         assert len(rows) == 6

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from grokedu.grading.book.course import Course
 from grokedu.grading.book.gradebook import SECRET, publish
 from grokedu.grading.page.feedback import write
-from grokedu.grading.result import NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 from tests.grading.coursefolder import (
     CHECK,
     GROKKING,
@@ -61,7 +61,7 @@ REASON = 'two notebooks: <img src=x onerror="alert(1)">.ipynb, [b](javascript:x)
 @pytest.mark.parametrize("has_notebook", [True, False])
 def test_what_needs_review_is_left_to_a_person_and_is_no_zero(course: Course, has_notebook: bool):
     changes = {} if has_notebook else {"notebook": "", "exercises": {}}
-    given = result("ada", GROKKING, 0.0, status=NEEDS_REVIEW, reasons=(REASON,), **changes)
+    given = result("ada", GROKKING, 0.0, status=Status.NEEDS_REVIEW, reasons=(REASON,), **changes)
     assert publish(course, given) == []
     assert set(grades(course, "ada", GROKKING).values()) == {(None, None, True)}
     book = course.gradebook
@@ -74,7 +74,10 @@ def test_what_needs_review_is_left_to_a_person_and_is_no_zero(course: Course, ha
     file = course.folder("autograded", "ada", GROKKING) / f"{GROKKING}.ipynb"
     notebook = json.loads(file.read_text(encoding="utf-8"))
     if not has_notebook:
-        assert notebook["metadata"]["grokedu"] == {"status": NEEDS_REVIEW, "reasons": [REASON]}
+        assert notebook["metadata"]["grokedu"] == {
+            "status": Status.NEEDS_REVIEW,
+            "reasons": [REASON],
+        }
         shown = "".join(notebook["cells"][0]["source"])
         assert "<img" not in shown
         assert "](" not in shown
@@ -83,7 +86,7 @@ def test_what_needs_review_is_left_to_a_person_and_is_no_zero(course: Course, ha
 
 def test_graded_before_and_now_in_need_of_review_keeps_no_old_score(course: Course):
     publish(course, result("ada"))
-    publish(course, result("ada", status=NEEDS_REVIEW, reasons=("it ended early",)))
+    publish(course, result("ada", status=Status.NEEDS_REVIEW, reasons=("it ended early",)))
     assert set(grades(course, "ada").values()) == {(None, None, True)}
     publish(course, result("ada"))
     assert grades(course, "ada") == {CHECK: (2.0, None, False)}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from grokedu.grading.book.ledger import Ledger, check_student
-from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 
 LESSON = "00_start_here"
 EXERCISE = {"outcome": "correct", "points": 2.0, "of": 2.0, "version": 1, "misconception": ""}
@@ -18,7 +18,7 @@ EXERCISE = {"outcome": "correct", "points": 2.0, "of": 2.0, "version": 1, "misco
 
 def result(student: str = "ada", points: float = 2.0, **changes: Any) -> Result:
     values: dict[str, Any] = {
-        "status": GRADED,
+        "status": Status.GRADED,
         "flags": ("like ben's",),
         "exercises": {"weight_norm": EXERCISE | {"points": points}},
         "answers": {"weight_norm": "def weight_norm(w):\n    return w.norm()\n"},
@@ -38,7 +38,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def test_a_result_comes_back_without_its_notebook(ledger: Ledger):
-    given = result(status=NEEDS_REVIEW, reasons=("it ended \ud800 early", "\x00"))
+    given = result(status=Status.NEEDS_REVIEW, reasons=("it ended \ud800 early", "\x00"))
     assert ledger.read(LESSON, "ada") is None
     ledger.write(given)
     back = ledger.read(LESSON, "ada")

@@ -9,7 +9,7 @@ import pytest
 
 from grokedu.grading.book.course import Course, open_course
 from grokedu.grading.book.gradebook import penalise, publish
-from grokedu.grading.result import NEEDS_REVIEW
+from grokedu.grading.result import Status
 from tests.grading.coursefolder import (
     CHECK,
     START,
@@ -82,7 +82,7 @@ def test_an_extension_counts_at_the_next_publishing(late_course: Course):
 def test_penalties_follow_what_a_person_gave_later(late_course: Course):
     hand_in(late_course, "ada", timestamp="2026-12-01 14:00:00 UTC")
     hand_in(late_course, "ben", timestamp="2026-12-01 13:00:00 UTC")
-    publish(late_course, result("ada", status=NEEDS_REVIEW, reasons=("it ended early",)))
+    publish(late_course, result("ada", status=Status.NEEDS_REVIEW, reasons=("it ended early",)))
     publish(late_course, result("ben"))
     assert (penalty(late_course, "ada"), penalty(late_course, "ben")) == (0.0, 0.25)
     score_by_hand(late_course, "ada", weight_norm_check=1.5)

@@ -7,7 +7,7 @@ import pytest
 from grokedu.grading.book.course import Course, open_course
 from grokedu.grading.book.gradebook import publish
 from grokedu.grading.book.scores import NOT_ENTERED, NOT_GRADED, scores
-from grokedu.grading.result import NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 from tests.grading.coursefolder import (
     GROKKING,
     START,
@@ -54,13 +54,13 @@ def test_a_score_has_its_penalty_taken_off_and_its_student_described(course: Cou
 
 
 def test_needs_review_until_a_person_has_scored_every_cell(course: Course):
-    given = result("ada", GROKKING, 0.0, status=NEEDS_REVIEW, reasons=("It ended early.",))
+    given = result("ada", GROKKING, 0.0, status=Status.NEEDS_REVIEW, reasons=("It ended early.",))
     grade(course, given)
-    assert status(course, "ada", GROKKING) == (NEEDS_REVIEW, ("It ended early.",))
+    assert status(course, "ada", GROKKING) == (Status.NEEDS_REVIEW, ("It ended early.",))
     assert [row.score for row in scores(course, GROKKING)] == [None]
     cells = [*(f"{id}_check" for id in given.exercises), "norm_reflect", "censored_reflect"]
     score_by_hand(course, "ada", GROKKING, **dict.fromkeys(cells[:-1], 1.0))
-    assert status(course, "ada", GROKKING)[0] == NEEDS_REVIEW
+    assert status(course, "ada", GROKKING)[0] == Status.NEEDS_REVIEW
     score_by_hand(course, "ada", GROKKING, **dict.fromkeys(cells, 1.0))
     (row,) = scores(course, GROKKING)
     assert (row.status, row.reasons, row.score) == ("graded", (), float(len(cells)))
@@ -99,14 +99,14 @@ def test_what_waits_to_be_graded_is_not_none(course: Course):
     hand_in(course, "cem", GROKKING)
     (course.root / "gradebook" / "submitted" / "notes.txt").write_text("not a student")
     assert {row.student: (row.status, row.reasons) for row in scores(course, START)} == {
-        "ada": (NEEDS_REVIEW, (NOT_GRADED,)),
-        "ben": (NEEDS_REVIEW, (NOT_GRADED,)),
+        "ada": (Status.NEEDS_REVIEW, (NOT_GRADED,)),
+        "ben": (Status.NEEDS_REVIEW, (NOT_GRADED,)),
     }
 
 
 def test_a_result_that_is_not_in_the_gradebook_is_missed(course: Course):
     course.ledger.write(result("ada"))
-    assert status(course, "ada") == (NEEDS_REVIEW, (NOT_ENTERED,))
+    assert status(course, "ada") == (Status.NEEDS_REVIEW, (NOT_ENTERED,))
 
 
 def test_a_damaged_record_needs_review(course: Course):
@@ -114,7 +114,7 @@ def test_a_damaged_record_needs_review(course: Course):
     grade(course, given)
     file = course.ledger.file(START, "ada")
     file.write_text("{")
-    assert status(course, "ada")[0] == NEEDS_REVIEW
+    assert status(course, "ada")[0] == Status.NEEDS_REVIEW
     assert file.name in status(course, "ada")[1][0]
 
 

@@ -21,7 +21,7 @@ from grokedu.grading.book.export import export
 from grokedu.grading.book.forget import forget
 from grokedu.grading.book.gradebook import publish
 from grokedu.grading.book.scores import scores
-from grokedu.grading.result import NEEDS_REVIEW, Result
+from grokedu.grading.result import Result, Status
 from tests.grading.coursefolder import (
     GROKKING,
     course_folder,
@@ -98,7 +98,7 @@ def given(student: str) -> Result:
     """A tenth of the students need review; the others have all or half of the points."""
     number = int(student[-2:])
     if number % 10 == 9:
-        return result(student, GROKKING, status=NEEDS_REVIEW, reasons=("It ended early.",))
+        return result(student, GROKKING, status=Status.NEEDS_REVIEW, reasons=("It ended early.",))
     return result(student, GROKKING, share=1.0 if number % 2 else 0.5)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grokedu.grading.intake.intake import REFUSED, Taken, collect, handed_in
+from grokedu.grading.intake.intake import Arrival, Taken, collect, handed_in
 from grokedu.grading.intake.naming import LONGEST_ID, id_problem, substitute_id
 from tests.grading.handins import LESSON, put, zipped
 
@@ -42,7 +42,7 @@ def test_a_bad_id_is_reported_and_nothing_written(tmp_path: Path, submitted: Pat
     taken = collect(zipped(tmp_path / "c.zip", layout), LESSON, submitted)
     assert sorted(os.listdir(submitted)) == ["ben"]
     refused = by_student(taken)[substitute_id(student)]
-    assert (refused.outcome, refused.problem) == (REFUSED, id_problem(student))
+    assert (refused.outcome, refused.problem) == (Arrival.REFUSED, id_problem(student))
     put(submitted, student)
     found = {each.student: each.problem for each in handed_in(submitted, LESSON, taken)}
     assert found == {"ben": "", substitute_id(student): id_problem(student)}

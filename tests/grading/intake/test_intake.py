@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from grokedu.grading.intake.intake import (
-    LEFT,
-    REFUSED,
-    REPLACED,
-    SAME,
-    TAKEN,
+    Arrival,
     Taken,
     collect,
     handed_in,
@@ -80,7 +76,7 @@ def test_each_layout_gives_each_student_their_own_bytes(
     hand_in: Callable[[Layout], Path], submitted: Path, layout: Layout, students: list[str]
 ):
     taken = collect(hand_in(layout), LESSON, submitted)
-    assert {each.student: each.outcome for each in taken} == dict.fromkeys(students, TAKEN)
+    assert {each.student: each.outcome for each in taken} == dict.fromkeys(students, Arrival.TAKEN)
     contents = [b"ada's", b"ben's", b"anon's"]
     for student, content in zip(students, contents, strict=True):
         assert (submitted / student / LESSON / f"{LESSON}.ipynb").read_bytes() == content
@@ -110,7 +106,7 @@ def test_a_second_hand_in_replaces_the_first_which_is_kept(tmp_path: Path, submi
     again = zipped(tmp_path / "2.zip", {"ada.ipynb": b"two", "ben.ipynb": b"one"})
     collect(first, LESSON, submitted)
     taken = collect(again, LESSON, submitted)
-    assert [each.outcome for each in taken] == [REPLACED, SAME]
+    assert [each.outcome for each in taken] == [Arrival.REPLACED, Arrival.SAME]
     name = hashlib.sha256(b"one").hexdigest()[:8] + ".ipynb"
     kept = submitted.parent / "replaced" / "ada" / LESSON / name
     assert kept.read_bytes() == b"one"
@@ -144,7 +140,7 @@ def test_the_same_handed_in_again_keeps_its_time(tmp_path: Path, submitted: Path
     stamp.write_text("2026-01-01 00:00:00 UTC\n")
     again = zipped(tmp_path / "again.zip", {"ada.ipynb": b"one"})
     assert [(each.outcome, each.notes) for each in collect(again, LESSON, submitted)] == [
-        (SAME, ())
+        (Arrival.SAME, ())
     ]
     assert stamp.exists()
 
@@ -169,12 +165,12 @@ def test_one_bad_file_stops_no_other(hand_in: Callable[[Layout], Path], submitte
     }
     taken = collect(hand_in(layout), LESSON, submitted)
     assert {(each.file, each.student, each.outcome) for each in taken} == {
-        ("ada/a.ipynb, ada/b.ipynb", "ada", REFUSED),
-        ("ben.zip", "ben", REFUSED),
-        ("cy.pdf", "cy", REFUSED),
-        ("dee.ipynb", "dee", TAKEN),
-        ("eve/e.ipynb", "eve", TAKEN),
-        ("grades.csv", "", LEFT),
+        ("ada/a.ipynb, ada/b.ipynb", "ada", Arrival.REFUSED),
+        ("ben.zip", "ben", Arrival.REFUSED),
+        ("cy.pdf", "cy", Arrival.REFUSED),
+        ("dee.ipynb", "dee", Arrival.TAKEN),
+        ("eve/e.ipynb", "eve", Arrival.TAKEN),
+        ("grades.csv", "", Arrival.LEFT),
     }
     found = {each.student: each for each in handed_in(submitted, LESSON, taken)}
     assert found["ada"].problem == "two notebooks: a.ipynb, b.ipynb; which is meant?"
@@ -200,9 +196,9 @@ def test_other_lessons_of_nbgrader_s_layout_are_left_alone(tmp_path: Path, submi
     }
     taken = collect(unpacked(tmp_path / "class", layout), LESSON, submitted)
     assert [(each.student, each.outcome) for each in taken] == [
-        ("ada", TAKEN),
-        ("", LEFT),
-        ("", LEFT),
+        ("ada", Arrival.TAKEN),
+        ("", Arrival.LEFT),
+        ("", Arrival.LEFT),
     ]
 
 
@@ -220,7 +216,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, submitted: Path):
         tmp_path / "c.zip", {f"{who}.ipynb": b"1" for who in ("ada", "ben", "cy", "dee")}
     )
     taken = collect(source, LESSON, submitted)
-    assert {each.outcome for each in taken} == {REFUSED}
+    assert {each.outcome for each in taken} == {Arrival.REFUSED}
     assert [path for path in outside.rglob("*") if path.is_file()] == []
 
 
@@ -228,8 +224,8 @@ def test_an_unsafe_path_in_a_zip_is_told_of(tmp_path: Path, submitted: Path):
     layout = {"../../evil.ipynb": b"1", "ben.ipynb": b"2"}
     taken = collect(zipped(tmp_path / "c.zip", layout), LESSON, submitted)
     assert [(each.file, each.student, each.outcome) for each in taken] == [
-        ("ben.ipynb", "ben", TAKEN),
-        ("../../evil.ipynb", "", REFUSED),
+        ("ben.ipynb", "ben", Arrival.TAKEN),
+        ("../../evil.ipynb", "", Arrival.REFUSED),
     ]
     assert not list(tmp_path.rglob("evil.ipynb"))
 

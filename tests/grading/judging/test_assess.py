@@ -17,7 +17,7 @@ from grokedu.classroom.cells import grade_id
 from grokedu.grading.judging import assess as assessing
 from grokedu.grading.judging.assess import Grader, assess, case_seed
 from grokedu.grading.judging.plan import Plan, make_plan
-from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.grading.result import Result, Status, Submission
 from grokedu.grading.sandbox.sandbox import why_not
 from grokedu.lessons import find
 
@@ -71,7 +71,7 @@ def handed_in(
 
 def lost(result: Result) -> dict[str, str]:
     """The exercises that did not earn all their points, with their outcomes."""
-    assert result.status == GRADED, result.reasons
+    assert result.status == Status.GRADED, result.reasons
     return {
         id: each["outcome"] for id, each in result.exercises.items() if each["points"] < each["of"]
     }
@@ -100,11 +100,11 @@ class TestWithoutASandbox:
 
     def test_what_could_not_be_taken_in_is_for_a_person(self) -> None:
         result = Grader(plan()).grade(Submission("ada", None, "it is a link", ("came late",)))
-        assert (result.status, result.reasons) == (NEEDS_REVIEW, ("it is a link",))
+        assert (result.status, result.reasons) == (Status.NEEDS_REVIEW, ("it is a link",))
         assert result.flags == ("came late",)
-        assert {each["outcome"] for each in result.exercises.values()} == {NEEDS_REVIEW}
+        assert {each["outcome"] for each in result.exercises.values()} == {Status.NEEDS_REVIEW}
         noted = json.loads(result.notebook)["metadata"]["grokedu"]
-        assert noted == {"status": NEEDS_REVIEW, "reasons": ["it is a link"]}
+        assert noted == {"status": Status.NEEDS_REVIEW, "reasons": ["it is a link"]}
 
     @pytest.mark.parametrize(
         ("content", "says"),
@@ -118,7 +118,7 @@ class TestWithoutASandbox:
         self, content: bytes, says: str
     ) -> None:
         result = Grader(plan()).grade(Submission("ada", content))
-        assert result.status == NEEDS_REVIEW
+        assert result.status == Status.NEEDS_REVIEW
         assert says in result.reasons[0]
 
     def test_what_cannot_be_read_is_for_a_person(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ class TestWithoutASandbox:
 
         monkeypatch.setattr(assessing, "repair", deep)
         result = Grader(plan()).grade(Submission("ada", b"{}"))
-        assert result.status == NEEDS_REVIEW
+        assert result.status == Status.NEEDS_REVIEW
         assert result.reasons == ("it could not be read (RecursionError): a person looks at it",)
 
 
@@ -338,7 +338,7 @@ class TestLimits(Judged):
         short = Grader(replace(grader.plan, student_seconds=0.5))
         short._sandbox = grader.sandbox
         result = short.grade(handed_in(own="import time\ntime.sleep(1)"))
-        assert result.status == NEEDS_REVIEW
+        assert result.status == Status.NEEDS_REVIEW
         assert "more than 0.5 s" in result.reasons[0]
 
     def test_a_check_ends_within_its_budget(self, grader: Grader) -> None:

@@ -20,7 +20,7 @@ import pytest
 from grokedu.grading.judging import batch
 from grokedu.grading.judging.batch import grade_each, processes
 from grokedu.grading.judging.plan import Plan, make_plan
-from grokedu.grading.result import GRADED, NEEDS_REVIEW, Result, Submission
+from grokedu.grading.result import Result, Status, Submission
 from grokedu.grading.sandbox.sandbox import SandboxError, SandboxLostError, why_not
 from grokedu.lessons import find
 
@@ -44,7 +44,7 @@ def submissions(taken: list[str] | None = None) -> Iterator[Submission]:
 
 
 def sound(submission: Submission, plan: Plan) -> Result:
-    return Result(submission.student, plan.lesson, GRADED)
+    return Result(submission.student, plan.lesson, Status.GRADED)
 
 
 def kills_its_worker(submission: Submission, plan: Plan) -> Result:
@@ -102,15 +102,15 @@ def threads(jobs: int) -> Executor:
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_everything_is_graded_once(monkeypatch: pytest.MonkeyPatch, plan: Plan, jobs: int) -> None:
     results = graded(monkeypatch, plan, sound, jobs)
-    assert {result.status for result in results.values()} == {GRADED}
+    assert {result.status for result in results.values()} == {Status.GRADED}
 
 
 def test_a_submission_that_kills_its_worker_is_for_a_person(
     monkeypatch: pytest.MonkeyPatch, plan: Plan
 ) -> None:
     results = graded(monkeypatch, plan, kills_its_worker)
-    assert results.pop(POISON).status == NEEDS_REVIEW
-    assert {result.status for result in results.values()} == {GRADED}
+    assert results.pop(POISON).status == Status.NEEDS_REVIEW
+    assert {result.status for result in results.values()} == {Status.GRADED}
 
 
 def test_a_worker_killed_once_costs_nobody(
@@ -119,7 +119,7 @@ def test_a_worker_killed_once_costs_nobody(
     monkeypatch.setenv("GROKEDU_TEST_MARK", str(tmp_path / "killed"))
     results = graded(monkeypatch, plan, kills_its_worker_once)
     assert (tmp_path / "killed").exists()
-    assert {result.status for result in results.values()} == {GRADED}
+    assert {result.status for result in results.values()} == {Status.GRADED}
 
 
 def test_an_error_nobody_thought_of_is_for_a_person_in_a_line(
@@ -127,19 +127,19 @@ def test_an_error_nobody_thought_of_is_for_a_person_in_a_line(
 ) -> None:
     results = graded(monkeypatch, plan, raises, make=threads)
     poisoned = results.pop(POISON)
-    assert poisoned.status == NEEDS_REVIEW
+    assert poisoned.status == Status.NEEDS_REVIEW
     assert poisoned.reasons == (
         "grading it failed twice, so a person looks at it: what nobody thought of",
     )
-    assert {result.status for result in results.values()} == {GRADED}
+    assert {result.status for result in results.values()} == {Status.GRADED}
 
 
 def test_a_sandbox_lost_by_the_first_stops_nothing(
     monkeypatch: pytest.MonkeyPatch, plan: Plan
 ) -> None:
     results = graded(monkeypatch, plan, loses_its_sandbox, 1, threads)
-    assert results.pop(IDS[0]).status == NEEDS_REVIEW
-    assert {result.status for result in results.values()} == {GRADED}
+    assert results.pop(IDS[0]).status == Status.NEEDS_REVIEW
+    assert {result.status for result in results.values()} == {Status.GRADED}
 
 
 def test_where_no_sandbox_can_be_made_it_says_so(
@@ -169,7 +169,7 @@ def test_an_executor_that_is_broken_from_the_start_grades_each_alone(
             raise BrokenProcessPool("a worker died")
 
     results = graded(monkeypatch, plan, sound, 2, Broken)
-    assert {result.status for result in results.values()} == {NEEDS_REVIEW}
+    assert {result.status for result in results.values()} == {Status.NEEDS_REVIEW}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -180,7 +180,7 @@ def test_a_worker_that_stands_still_is_ended(
     assert results.pop(POISON).reasons == (
         "grading it failed twice, so a person looks at it: no end after 1.5 s",
     )
-    assert {result.status for result in results.values()} == {GRADED}
+    assert {result.status for result in results.values()} == {Status.GRADED}
     # One that another thread has just waited for counts as active until that thread says so.
     until = time.monotonic() + 10
     while multiprocessing.active_children() and time.monotonic() < until:
@@ -263,7 +263,7 @@ def test_processes_grade_as_one_does(plan: Plan) -> None:
         for submission, result in grade_each(submissions(), plan, processes(plan), 2)
     }
     assert sorted(found) == IDS
-    assert {result.status for result in found.values()} == {GRADED}
+    assert {result.status for result in found.values()} == {Status.GRADED}
     assert {result.exercises["weight_norm"]["outcome"] for result in found.values()} == {
         "not attempted"
     }
