@@ -122,7 +122,7 @@ def test_points_and_a_comment_given_there_are_exported_and_on_the_page(
     instructor, formgrader, course, chromium
 ):
     before = exported(course)
-    assert (before["ben"]["score"], before["ben"]["status"]) == ("14.0", "to be read")
+    assert (before["ben"]["score"], before["ben"]["status"]) == ("13.0", "to be read")
     page = instructor
     submissions(page, formgrader)["ben"].get_by_role("link").click()
     expect(page.locator("#norm-reflect")).to_be_visible()
@@ -135,7 +135,7 @@ def test_points_and_a_comment_given_there_are_exported_and_on_the_page(
     page.locator("#norm-reflect").scroll_into_view_if_needed()
     screenshot(page, "formgrader-rubric")
     after = exported(course)
-    assert (after["ben"]["score"], after["ben"]["status"]) == ("16.0", "graded")
+    assert (after["ben"]["score"], after["ben"]["status"]) == ("15.0", "graded")
 
     again = subprocess.run(
         [sys.executable, "-m", "nbgrader", "generate_feedback", LESSON, "--force"],
