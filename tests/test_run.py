@@ -1,4 +1,4 @@
-"""The steps of `make test`: which run, which run side by side, and what is said of missing programs."""
+"""The steps of `make test`: which run, which of them side by side, and what is said is missing."""
 
 from __future__ import annotations
 
