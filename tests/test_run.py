@@ -1,4 +1,4 @@
-"""The steps of `make test`: which run, which run side by side, what is said of missing programs."""
+"""The steps of `make test`: which run, which of them side by side, and what is said is missing."""
 
 from __future__ import annotations
 
@@ -86,6 +86,14 @@ def test_steps_of_one_core_run_side_by_side_and_others_by_themselves(tmp_path: P
     assert [(each.name, each.passed) for each in outcomes] == [("a", 1), ("b", 1), ("alone", 1)]
 
 
+@pytest.mark.parametrize("may_be_empty", [False, True])
+def test_a_step_without_tests_fails_unless_it_may_be_empty(may_be_empty: bool) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "binder", "tests/conftest.py"]
+    chosen = [Step("empty", command, may_be_empty=may_be_empty)]
+    [outcome] = run.run_all(chosen, dict(os.environ))
+    assert outcome.failed == (not may_be_empty)
+
+
 def test_a_step_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "STEP_SECONDS", 0.5)
     started = time.monotonic()
@@ -100,7 +108,7 @@ def test_what_is_missing_is_named_and_installed_in_ci_only(
     installed: list[str] = []
     program = Program("chrome", lambda: installed, "the tests in a browser", "buy it")
     monkeypatch.setattr(run, "PROGRAMS", (program,))
-    monkeypatch.setattr(run.shutil, "which", lambda name: name)
+    monkeypatch.setattr("shutil.which", lambda name: name)
     monkeypatch.setattr(run, "_install", installed.extend)
     for name in ("CI", "GROKEDU_CI"):
         monkeypatch.delenv(name, raising=False)

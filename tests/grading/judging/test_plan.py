@@ -142,7 +142,8 @@ def test_answers_are_given_as_released(release):
 
 
 def test_references_of_the_library_are_named_and_none_of_a_private_lesson_is_told(release):
-    assert dict(references(find("01")))["modular_addition"] == "grokedu.tasks.modular:modular_addition"
+    found = dict(references(find("01")))
+    assert found["modular_addition"] == "grokedu.tasks.modular:modular_addition"
     assert make_plan("00_start_here", find, release, 1).references
     private = make_plan("00_start_here", find, release, 1, published="elsewhere.")
     assert private.references == ()
