@@ -147,8 +147,13 @@ def steps(full: bool) -> list[Step]:
         Step("types", [python, "-m", "mypy"]),
         Step("drift", [python, "-m", "grokedu.cli", "build", "--check"]),
         *(
-            # At full scale a lesson's time is measured, so nothing may run beside it.
-            Step(name, _pytest("tests", marker=name, full=full), 2 if full else 1)
+            # At full scale a lesson's time is measured, so nothing may run beside it. A browser
+            # and the servers it asks keep two cores busy, and its waiting has limits.
+            Step(
+                name,
+                _pytest("tests", marker=name, full=full),
+                2 if full or name == "browser" else 1,
+            )
             for name in APART
         ),
         Step("unit", _pytest("-n", "2", "--dist", "worksteal", apart=APART, full=full), 2),

@@ -93,7 +93,11 @@ def submissions(page: Page, formgrader: str) -> dict[str, Locator]:
 
 
 def give(page: Page, cell: Locator, points: int) -> None:
-    """Type points into a cell's field, and wait until the gradebook has them."""
+    """Type points into a cell's field, and wait until the gradebook has them.
+
+    Before the page has asked for all grades, a field is there and nobody listens to it.
+    """
+    page.wait_for_load_state("networkidle")
     with page.expect_response(
         lambda reply: reply.request.method == "PUT" and "/api/grade/" in reply.url
     ) as saved:
