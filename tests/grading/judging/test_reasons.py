@@ -40,9 +40,6 @@ NOT_REASONS = {
     "… is not a zip archive, or is damaged (…): download it again",
     "… holds … files; at most … are taken: split it into several archives",
     "… holds more than … files; split it",
-    # statuses
-    "none handed in",
-    "to be read",
     # of a release, which is nobody's submission
     "the release",
     "… is not a notebook: its text is not UTF-8",
