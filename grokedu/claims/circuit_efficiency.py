@@ -206,7 +206,7 @@ def figure(
     """The norm at a fixed train loss, with random labels and with true ones, and the test accuracy.
 
     Args:
-        sizes: (K,) numbers of train examples.
+        sizes: (K,) numbers of training examples.
         memorising, true: (S, K) the norms, a row a seed.
         test_accuracy: (S, K) of the networks with true labels.
         critical: ``value``, ``low`` and ``high`` of the size at which the two cross; a band.

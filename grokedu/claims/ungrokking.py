@@ -193,7 +193,7 @@ def figure(
     """The test accuracy that networks keep when they go on training on fewer examples.
 
     Args:
-        sizes: (K,) numbers of train examples.
+        sizes: (K,) numbers of training examples.
         accuracies: for each weight decay (S, K), a row a seed.
         scratch: (S, K) of networks trained at that size from the start, if known.
         title: drawn above, if any.
